@@ -1,0 +1,58 @@
+/**
+ * Runs the tests with Node's own runner: the same Node, the same TypeScript
+ * stripping and one process per file, as in production. Refused: vitest, whose
+ * transforms and worker pools stand between a test and the processes it starts.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureNatsServer } from '../packages/cli/src/index.ts';
+
+const root = join(import.meta.dirname, '..');
+const PATTERNS = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
+/** Rooms side by side; whole meshes one after another, since each has eight processes of its own. */
+const CONCURRENCY = { rooms: 2, meshes: 1 };
+/** A test that hangs ends here, with its name. */
+const TIMEOUT_MS = 180_000;
+
+const wanted = process.argv.slice(2);
+const files = globSync(PATTERNS, { cwd: root })
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${wanted.join(' ')}`);
+  process.exit(2);
+}
+
+const natsServer = await ensureNatsServer({
+  directory: join(root, '.popmesh', 'bin'),
+  onProgress: (line: string) => console.error(`set-up: ${line}`),
+});
+
+function run(some: readonly string[], concurrency: number): Promise<number> {
+  if (some.length === 0) return Promise.resolve(0);
+  const child = spawn(
+    process.execPath,
+    [
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      `--test-timeout=${TIMEOUT_MS}`,
+      ...(process.stdout.isTTY
+        ? []
+        : ['--test-reporter=spec', '--test-reporter-destination=stdout']),
+      ...some,
+    ],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, NATS_SERVER_BIN: natsServer.path } },
+  );
+  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
+}
+
+const isMesh = (file: string): boolean => file.startsWith('test/');
+const codes = [
+  await run(
+    files.filter((file) => !isMesh(file)),
+    CONCURRENCY.rooms,
+  ),
+  await run(files.filter(isMesh), CONCURRENCY.meshes),
+];
+process.exitCode = Math.max(...codes);

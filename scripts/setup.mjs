@@ -1,0 +1,83 @@
+/**
+ * Set-up on a bare machine: plain JavaScript for Node 20, no dependencies.
+ * Fetches the pinned pnpm, lets it install the workspace (which brings Node 26),
+ * and hands over to that Node. Does nothing when the lockfile has not changed.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Node 26 from the lockfile. */
+export const node26 = join(root, 'node_modules', '.bin', 'node');
+
+const tools = join(root, '.tools');
+const PNPM_VERSION = '12.21.0';
+const NPM_FLAGS = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
+const pnpm = join(tools, 'node_modules', '.bin', 'pnpm');
+
+const digestOf = (...files) => {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex');
+};
+
+const isStamped = (stamp, digest) => existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+
+function run(command, args, cwd) {
+  const result = spawnSync(command, args, {
+    cwd,
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, CI: process.env.CI ?? '1' },
+  });
+  if (result.status === 0) return;
+  const why = result.error ? result.error.message : `exit code ${result.status}`;
+  console.error(`set-up: \`${command} ${args.join(' ')}\` failed in ${cwd} (${why}).`);
+  console.error(
+    'set-up: it needs the npm registry; see the output above, then run the command again.',
+  );
+  process.exit(1);
+}
+
+/**
+ * An exact version instead of a lockfile of its own: npm cannot lock the platform
+ * binaries of pnpm that the registry at hand does not offer. What pnpm then
+ * installs is pinned by pnpm-lock.yaml, with integrity.
+ */
+function ensurePnpm() {
+  const stamp = join(tools, '.stamp');
+  if (isStamped(stamp, PNPM_VERSION)) return;
+  console.error(`set-up: fetching pnpm ${PNPM_VERSION}…`);
+  rmSync(tools, { recursive: true, force: true });
+  mkdirSync(tools, { recursive: true });
+  writeFileSync(join(tools, 'package.json'), '{"private":true}\n');
+  run('npm', [...NPM_FLAGS, 'install', `pnpm@${PNPM_VERSION}`], tools);
+  writeFileSync(stamp, PNPM_VERSION);
+}
+
+/** Installs what is missing. Seconds on a fresh machine, milliseconds afterwards. */
+export function setUp() {
+  const digest = digestOf(join(root, 'pnpm-lock.yaml'), join(root, 'pnpm-workspace.yaml'));
+  const stamp = join(root, 'node_modules', '.popmesh-set-up');
+  if (isStamped(stamp, digest) && existsSync(node26)) return;
+  const startedAt = Date.now();
+  ensurePnpm();
+  console.error('set-up: installing packages (Node 26, jco, workerd… about 800 MB on disk)…');
+  run(pnpm, ['install', '--frozen-lockfile', '--reporter=append-only'], root);
+  writeFileSync(stamp, digest);
+  console.error(`set-up: done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+}
+
+/**
+ * Runs a script under Node 26 in the foreground and takes over its exit code.
+ * Signals are passed on, though a terminal has sent them to the whole group already:
+ * the command line takes copies that arrive together for one.
+ */
+export function handOver(script, args) {
+  const child = spawn(node26, [join(root, script), ...args], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+}
