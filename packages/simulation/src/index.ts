@@ -1,0 +1,4 @@
+export * from './seeded-random.ts';
+export * from './simulated-network.ts';
+export * from './stallable-clock.ts';
+export * from './virtual-clock.ts';

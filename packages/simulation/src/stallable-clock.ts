@@ -1,0 +1,77 @@
+import type { Clock, Timer } from '@popmesh/contracts';
+
+/** Later than every timer due at the end of a stall, sooner than anything else. */
+const READ_AFTER_MS = 1e-6;
+
+/**
+ * One node's view of the world's clock, whose event loop can freeze: while it is
+ * stalled no timer of this node fires and no message is handed over, exactly as
+ * under a long garbage collection or a SIGSTOP; then all of it comes at once.
+ */
+export class StallableClock implements Clock {
+  readonly #world: Clock;
+  #stalledUntilMs = 0;
+
+  constructor(world: Clock) {
+    this.#world = world;
+  }
+
+  stall(ms: number): void {
+    this.#stalledUntilMs = this.#world.monotonic() + ms;
+  }
+
+  /** Runs now, or at the end of the stall. */
+  whenRunning(run: () => void): void {
+    const leftMs = this.#stalledUntilMs - this.#world.monotonic();
+    if (leftMs <= 0) run();
+    else this.#world.setTimer(leftMs, () => this.whenRunning(run));
+  }
+
+  /** As `whenRunning`, but behind all timers: an event loop runs those before it reads sockets. */
+  whenReading(run: () => void): void {
+    const leftMs = this.#stalledUntilMs - this.#world.monotonic();
+    if (leftMs <= 0) run();
+    else this.#world.setTimer(leftMs + READ_AFTER_MS, () => this.whenReading(run));
+  }
+
+  now(): number {
+    return this.#world.now();
+  }
+
+  monotonic(): number {
+    return this.#world.monotonic();
+  }
+
+  setTimer(ms: number, run: () => void): Timer {
+    let cancelled = false;
+    const timer = this.#world.setTimer(ms, () =>
+      this.whenRunning(() => {
+        if (!cancelled) run();
+      }),
+    );
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const abort = (): void => {
+        timer.cancel();
+        reject(signal?.reason);
+      };
+      const timer = this.setTimer(ms, () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+}
