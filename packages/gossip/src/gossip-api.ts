@@ -1,0 +1,46 @@
+import type { Clock, Logger, Metrics, OpaqueRecord, Random, Startable } from '@popmesh/contracts';
+import type { GossipConfig, GossipConfigInput } from './config.ts';
+import type { Member, MemberRole } from './member.ts';
+import type { RecordPersistence } from './persistence.ts';
+import type { GossipRecordTable } from './record-table.ts';
+import type { GossipHandlers, GossipTransport } from './transport.ts';
+
+/** What the rooms above give to gossip and get from it. */
+
+export type MemberListener = (member: Member, previous: Member | undefined) => void;
+
+export interface GossipOptions {
+  readonly self: {
+    readonly id: string;
+    readonly role: MemberRole;
+    /** host:port of the own Mesh service; a function when the port is known at start only. */
+    readonly address: string | (() => string);
+    readonly pop: string;
+  };
+  readonly seeds: readonly string[];
+  /** Decodes and verifies; throws for what may not be passed on. */
+  readonly openEnvelope: (envelope: Uint8Array) => OpaqueRecord;
+  readonly transport: GossipTransport;
+  readonly persistence: RecordPersistence;
+  readonly config?: GossipConfigInput | GossipConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Gossip extends Startable {
+  /** Empty until started; `forget` is for tombstones that are old enough. */
+  readonly table: GossipRecordTable;
+  /** To be served by the owner of the gRPC server; refuse with `unavailable` unless running. */
+  readonly handlers: GossipHandlers;
+  /** Whether a full sync with at least one other member has succeeded since the start. */
+  readonly joined: boolean;
+  /** Self included. */
+  members(): Member[];
+  /** At each change of state, address or incarnation. The returned function unsubscribes. */
+  onMemberChanged(listener: MemberListener): () => void;
+  /** Tells all, so that nobody suspects; call before `stop`. */
+  leave(): Promise<void>;
+  syncNow(): Promise<void>;
+}

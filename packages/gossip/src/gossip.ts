@@ -1,0 +1,200 @@
+import { type LifecycleState, PopmeshError, type Timer } from '@popmesh/contracts';
+import { isDurableKey } from '@popmesh/protocol';
+import { AnnouncementKeeper } from './announcements.ts';
+import { assemble, type Running } from './assembly.ts';
+import { type GossipConfig, parseGossipConfig } from './config.ts';
+import { Dissemination } from './dissemination.ts';
+import type { Gossip, GossipOptions, MemberListener } from './gossip-api.ts';
+import { GossipMetrics } from './gossip-metrics.ts';
+import { gossipHandlers } from './handlers.ts';
+import { Listeners } from './listeners.ts';
+import { asCandidates, isReturn, type Member } from './member.ts';
+import type { Probe } from './membership.ts';
+import type { StoredState } from './persistence.ts';
+import { probe } from './prober.ts';
+import { GossipRecordTable } from './record-table.ts';
+import { renewState } from './state-saver.ts';
+
+/**
+ * The driver: owns the heartbeat and the life cycle, and introduces the parts to
+ * each other. What they decide is in their own files, without timers or sockets.
+ */
+
+const LEAVE_TIMEOUT_MS = 1000;
+
+export const createGossip = (options: GossipOptions): Gossip => new GossipDriver(options);
+
+class GossipDriver implements Gossip {
+  readonly table: GossipRecordTable;
+  readonly handlers = gossipHandlers(() => this.#require());
+  readonly #options: GossipOptions;
+  readonly #config: GossipConfig;
+  readonly #metrics: GossipMetrics;
+  readonly #dissemination: Dissemination;
+  readonly #announcements: AnnouncementKeeper;
+  readonly #listeners: Listeners<Parameters<MemberListener>>;
+  readonly #abort = new AbortController();
+  /** Calls and writes under way; each has a time-out, and a stop waits for them. */
+  readonly #work = new Set<Promise<unknown>>();
+  #state: LifecycleState = 'created';
+  #running: Running | undefined;
+  #heartbeat: Timer | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: GossipOptions) {
+    this.#options = options;
+    this.#listeners = new Listeners('the membership', options.logger);
+    this.#config = parseGossipConfig(options.config);
+    this.#metrics = new GossipMetrics(options.metrics);
+    this.#dissemination = new Dissemination(options.random);
+    this.#announcements = new AnnouncementKeeper(this.#config.announcementKeepMs);
+    this.table = new GossipRecordTable({ ...options, ...this.#config });
+    this.table.onApplied((record, origin) => {
+      this.#metrics.recordApplied(origin);
+      this.#dissemination.addRecord(record);
+      if (!isDurableKey(record.key)) this.#running?.saver.announcementsChanged();
+      this.#running?.pusher.soon();
+    });
+  }
+
+  get joined(): boolean {
+    return this.#running?.syncer.joined ?? false;
+  }
+
+  members(): Member[] {
+    return this.#running?.membership.members() ?? [];
+  }
+
+  onMemberChanged(listener: MemberListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Loads what the disk has, then joins in the background, for ever. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#state !== 'created') throw new PopmeshError('internal', 'gossip was started before');
+    this.#state = 'starting';
+    try {
+      const either = AbortSignal.any([signal, this.#abort.signal]);
+      const stored = await this.#options.persistence.open();
+      await this.#load(stored);
+      either.throwIfAborted();
+      this.#state = 'ready';
+      this.#beat();
+    } catch (error) {
+      this.#state = 'failed';
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async leave(): Promise<void> {
+    const running = this.#running;
+    if (this.#state !== 'ready' || running === undefined) return;
+    this.#state = 'draining';
+    running.membership.leave();
+    this.#changed(running);
+    await running.pusher.tellAll(LEAVE_TIMEOUT_MS);
+  }
+
+  async syncNow(): Promise<void> {
+    await this.#require().syncer.now();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#heartbeat?.cancel();
+    this.#running?.pusher.stop();
+    this.#abort.abort(new PopmeshError('cancelled', 'gossip is stopping'));
+    await Promise.allSettled([this.#options.transport.close(), ...this.#work]);
+    await this.#running?.saver.flush();
+    await this.#options.persistence.close();
+  }
+
+  #require(): Running {
+    const usable = this.#state === 'ready' || this.#state === 'draining';
+    if (usable && this.#running !== undefined) return this.#running;
+    throw new PopmeshError('unavailable', `gossip is ${this.#state}`);
+  }
+
+  async #load(stored: StoredState): Promise<void> {
+    const { persistence, logger, clock } = this.#options;
+    const unreadable = this.table.load([...stored.records, ...stored.announcements]);
+    const incarnation = await renewState(persistence, stored, unreadable, logger);
+    const running = assemble(this.#options, incarnation, {
+      config: this.#config,
+      table: this.table,
+      dissemination: this.#dissemination,
+      metrics: this.#metrics,
+      signal: this.#abort.signal,
+      track: (work) => this.#track(work),
+      changed: () => this.#changed(running),
+    });
+    this.#running = running;
+    running.membership.receive(asCandidates(stored.members), clock.monotonic());
+    this.#changed(running);
+  }
+
+  #beat(): void {
+    const running = this.#running;
+    if (running === undefined || this.#abort.signal.aborted) return;
+    const { membership, syncer, saver } = running;
+    const nowMs = this.#options.clock.monotonic();
+    for (const task of membership.tick(nowMs)) this.#track(this.#probe(task, running));
+    this.#changed(running);
+    if (this.#state === 'ready') syncer.tick(nowMs);
+    this.#track(saver.tick(nowMs));
+    const gone = this.#announcements.overdue(this.table, (id) => membership.get(id), nowMs);
+    for (const { key, revision } of gone) this.#track(this.table.forget(key, revision));
+    this.#metrics.view(membership, this.table, this.#dissemination);
+    this.#heartbeat = this.#options.clock.setTimer(this.#config.tickMs, () => this.#beat());
+  }
+
+  async #probe(task: Probe, running: Running): Promise<void> {
+    const { membership, exchange, transport, signal } = running;
+    const selfId = membership.self.id;
+    const result = await probe(task, { transport, exchange, selfId, signal });
+    if (signal.aborted) return;
+    this.#metrics.probed(result.outcome);
+    membership.finishProbe(task, result, this.#options.clock.monotonic());
+    this.#changed(running);
+  }
+
+  /** Passes on what the membership decided since the last call. */
+  #changed(running: Running): void {
+    const { membership, pusher, syncer, saver } = running;
+    for (const change of membership.takeChanges()) {
+      this.#dissemination.addUpdate(change.member);
+      saver.membersChanged();
+      pusher.soon();
+      if (isReturn(change) && change.member.id !== membership.self.id)
+        syncer.want(change.member.id);
+      this.#tell(change.member, change.previous);
+    }
+  }
+
+  #tell(member: Member, previous: Member | undefined): void {
+    const { logger } = this.#options;
+    const { id, address, state, incarnation } = member;
+    if (previous?.state !== state) {
+      logger.info('a member changed', { id, address, state, was: previous?.state, incarnation });
+    } else if (id === this.#options.self.id) {
+      // Seen each second: two processes share this id.
+      logger.info('what others said of us was refuted', { incarnation });
+    }
+    this.#listeners.tell(member, previous);
+  }
+
+  #track(work: Promise<unknown>): void {
+    const settled = work
+      .catch((error) => {
+        this.#options.logger.error('gossip work failed', { error: String(error) });
+      })
+      .finally(() => this.#work.delete(settled));
+    this.#work.add(settled);
+  }
+}

@@ -1,0 +1,182 @@
+import {
+  type Clock,
+  compareBytes,
+  type Logger,
+  type MergeOutcome,
+  mergeRecord,
+  type OpaqueRecord,
+  PopmeshError,
+  type RecordOrigin,
+  type RecordTable,
+  revisionTimeMs,
+} from '@popmesh/contracts';
+import { isDurableKey } from '@popmesh/protocol';
+import { BucketDigests } from './bucket-digests.ts';
+import { FORGOTTEN_KEYS_MAX } from './limits.ts';
+import { Listeners } from './listeners.ts';
+import type { RecordPersistence, StoredRecord } from './persistence.ts';
+
+/**
+ * The one place where records are applied, whichever way they came. A durable
+ * record becomes visible when it is on disk and not before, so that nobody can
+ * see a revision that a crash would take back.
+ */
+
+export interface RecordTableOptions {
+  readonly persistence: Pick<RecordPersistence, 'append' | 'remove'>;
+  readonly openEnvelope: (envelope: Uint8Array) => OpaqueRecord;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly revisionAheadMaxMs: number;
+  readonly recordsMax: number;
+}
+
+export class GossipRecordTable implements RecordTable {
+  readonly digests = new BucketDigests();
+  readonly #options: RecordTableOptions;
+  readonly #records = new Map<string, OpaqueRecord>();
+  /** On the way to the disk, the highest of each key. */
+  readonly #pending = new Map<string, { record: OpaqueRecord; stored: Promise<void> }>();
+  /** Dropped on purpose; up to this revision they may not come back. */
+  readonly #forgotten = new Map<string, bigint>();
+  readonly #listeners: Listeners<[record: OpaqueRecord, origin: RecordOrigin]>;
+  #sortedKeys: string[] | undefined;
+
+  constructor(options: RecordTableOptions) {
+    this.#options = options;
+    this.#listeners = new Listeners('the record table', options.logger);
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  get(key: string): OpaqueRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  list(prefix: string): OpaqueRecord[] {
+    this.#sortedKeys ??= [...this.#records.keys()].sort();
+    const keys = this.#sortedKeys;
+    const found: OpaqueRecord[] = [];
+    for (let i = firstAtOrAfter(keys, prefix); keys[i]?.startsWith(prefix); i++) {
+      const record = this.#records.get(keys[i] as string);
+      if (record !== undefined) found.push(record);
+    }
+    return found;
+  }
+
+  onApplied(listener: (record: OpaqueRecord, origin: RecordOrigin) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Takes over what the disk had; no clock check, no listener. Returns the keys it cannot read. */
+  load(stored: readonly StoredRecord[]): string[] {
+    const unreadable: string[] = [];
+    for (const { key, revision, envelope } of stored) {
+      try {
+        const record = this.#options.openEnvelope(envelope);
+        if (record.key !== key || record.revision !== revision) throw new Error('not its own');
+        if (mergeRecord(this.#records.get(key), record) === 'applied') this.#set(record);
+      } catch (error) {
+        unreadable.push(key);
+        this.#options.logger.warn('a stored record was skipped', { key, error: String(error) });
+      }
+    }
+    return unreadable;
+  }
+
+  /** Whether opening and applying this would change nothing: a cheap look before the signature. */
+  isKnown(key: string, revision: bigint, envelope: Uint8Array): boolean {
+    if (revision <= (this.#forgotten.get(key) ?? -1n)) return true;
+    const held = this.#records.get(key);
+    if (held === undefined || held.revision < revision) return false;
+    return held.revision > revision || compareBytes(held.envelope, envelope) === 0;
+  }
+
+  isForgotten(key: string, revision: bigint): boolean {
+    return revision <= (this.#forgotten.get(key) ?? -1n);
+  }
+
+  async apply(record: OpaqueRecord, origin: RecordOrigin): Promise<MergeOutcome> {
+    const { key, revision } = record;
+    const pending = this.#pending.get(key);
+    const outcome = mergeRecord(pending?.record ?? this.#records.get(key), record);
+    if (outcome !== 'applied') {
+      // The one that it equals, or lost to, may not be on disk yet.
+      await pending?.stored;
+      return outcome;
+    }
+    if (this.isForgotten(key, revision)) return 'stale';
+    this.#refuse(record);
+    if (isDurableKey(key)) {
+      const stored = this.#options.persistence.append(record);
+      this.#pending.set(key, { record, stored });
+      try {
+        await stored;
+      } finally {
+        if (this.#pending.get(key)?.record === record) this.#pending.delete(key);
+      }
+      // A higher one may have become visible while this one waited.
+      const late = mergeRecord(this.#records.get(key), record);
+      if (late !== 'applied') return late;
+    }
+    this.#set(record);
+    this.#listeners.tell(record, origin);
+    return 'applied';
+  }
+
+  /**
+   * Drops a key for good: up to `revision` it is refused from now on, so that a
+   * peer that still has it does not bring it back. For announcements of the dead
+   * and for tombstones that are old enough.
+   */
+  async forget(key: string, revision: bigint): Promise<void> {
+    const held = this.#records.get(key);
+    if (held !== undefined && held.revision > revision) return;
+    this.#forgotten.delete(key);
+    this.#forgotten.set(key, revision);
+    for (const oldest of this.#forgotten.keys()) {
+      if (this.#forgotten.size <= FORGOTTEN_KEYS_MAX) break;
+      this.#forgotten.delete(oldest);
+    }
+    if (held === undefined) return;
+    this.#records.delete(key);
+    this.#sortedKeys = undefined;
+    this.digests.replace(held, undefined);
+    if (isDurableKey(key)) await this.#options.persistence.remove(key, revision);
+  }
+
+  #refuse({ key, revision }: OpaqueRecord): void {
+    const aheadMs = revisionTimeMs(revision) - this.#options.clock.now();
+    if (aheadMs > this.#options.revisionAheadMaxMs) {
+      throw new PopmeshError('peer_misbehaved', `${key} is ${aheadMs} ms in the future`, {
+        hint: 'Set the clocks of all members: they differ by more than the limit.',
+        details: { limit: 'revision_ahead_ms', max: this.#options.revisionAheadMaxMs },
+      });
+    }
+    if (!this.#records.has(key) && this.#records.size >= this.#options.recordsMax) {
+      throw new PopmeshError('overloaded', 'the record table is full', {
+        details: { limit: 'records', max: this.#options.recordsMax },
+      });
+    }
+  }
+
+  #set(record: OpaqueRecord): void {
+    const held = this.#records.get(record.key);
+    if (held === undefined) this.#sortedKeys = undefined;
+    this.#records.set(record.key, record);
+    this.digests.replace(held, record);
+  }
+}
+
+function firstAtOrAfter(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+export const replicationConfigSchema = z.strictObject({
+  /** One server, or several with commas: `nats://a:4222,nats://b:4222`. */
+  url: z.string().min(1),
+  token: z.string().min(1).optional(),
+  user: z.string().min(1).optional(),
+  password: z.string().optional(),
+  tls: z
+    .strictObject({
+      caFile: z.string().optional(),
+      certFile: z.string().optional(),
+      keyFile: z.string().optional(),
+    })
+    .optional(),
+  /** Shown by the server in its list of connections. */
+  clientName: z.string().default('popmesh'),
+  /** Copies of bucket and stream in a NATS cluster; takes effect when they are created. */
+  replicas: z.int().min(1).max(5).default(1),
+  /** First part of every bucket, stream and subject: several meshes may share one NATS. */
+  prefix: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, '1 to 32 of a-z, 0-9 and "-"')
+    .default('popmesh'),
+  /** How long a publish is waited for before it is called pending. */
+  publishWaitMs: z.int().nonnegative().default(2_000),
+  /** Time between two comparisons of bucket and table, give or take 20 %. */
+  reconcileIntervalMs: z.int().positive().default(30_000),
+  connectTimeoutMs: z.int().positive().default(1_000),
+  requestTimeoutMs: z.int().positive().default(3_000),
+  /** A server that does not answer two pings in a row is gone. */
+  pingIntervalMs: z.int().positive().default(3_000),
+  backoffMinMs: z.int().positive().default(100),
+  backoffMaxMs: z.int().positive().default(2_000),
+  /** Cap of the chunk stream; -1 leaves it to the server's own limit. */
+  chunkStreamBytesMax: z.int().min(-1).default(-1),
+});
+
+export type ReplicationConfig = z.infer<typeof replicationConfigSchema>;

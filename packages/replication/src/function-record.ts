@@ -1,0 +1,146 @@
+import { isName, PopmeshError } from '@popmesh/contracts';
+import {
+  type ArtifactManifestSchema,
+  create,
+  type FunctionConfigSchema,
+  type FunctionRecord,
+  FunctionRecordSchema,
+  type MessageInitShape,
+  toBinary,
+  type VersionRecord,
+  VersionRecordSchema,
+} from '@popmesh/protocol';
+import { RECORD_PAYLOAD_AIM_BYTES, VERSIONS_KEPT_MAX } from './limits.ts';
+
+/**
+ * What may happen to a function, as pure transformations from record to record.
+ * A version's number only grows, through removal and deploying again too, so
+ * that a number never means two things to a person.
+ */
+
+/** What routes point to unless they say otherwise. */
+export const LIVE_ALIAS = 'live';
+export const WHOLE_WEIGHT = 100;
+const LABEL_LENGTH_MAX = 128;
+
+export interface NewVersion {
+  readonly label: string;
+  readonly artifact: MessageInitShape<typeof ArtifactManifestSchema>;
+  readonly config: MessageInitShape<typeof FunctionConfigSchema>;
+  readonly createdBy: string;
+  readonly createdAtMs: number;
+}
+
+/** Adds a version and points `live` to it. `held` may be a tombstone. */
+export function withVersion(
+  held: FunctionRecord | undefined,
+  id: { readonly namespace: string; readonly name: string },
+  version: NewVersion,
+): FunctionRecord {
+  if (version.label.length > LABEL_LENGTH_MAX) {
+    throw new PopmeshError(
+      'invalid_argument',
+      `a label has at most ${LABEL_LENGTH_MAX} characters`,
+    );
+  }
+  const number = (held?.lastVersion ?? 0) + 1;
+  const added = create(VersionRecordSchema, {
+    number,
+    label: version.label,
+    artifact: version.artifact,
+    config: version.config,
+    createdBy: version.createdBy,
+    createdAtMs: BigInt(Math.floor(version.createdAtMs)),
+  });
+  const alive = held?.deleted === false ? held : undefined;
+  return pruned(
+    create(FunctionRecordSchema, {
+      ...id,
+      lastVersion: number,
+      versions: [...(alive?.versions ?? []), added],
+      aliases: pointed(alive, number),
+    }),
+  );
+}
+
+/** Points `live` to `version`, or to the newest kept one below what is live now. */
+export function rolledBack(held: FunctionRecord, version?: number): FunctionRecord {
+  const target = version ?? previousVersion(held);
+  if (!held.versions.some(({ number }) => number === target)) {
+    throw new PopmeshError('not_found', `version ${target} of ${held.name} is not kept`, {
+      hint: `Kept are ${held.versions.map(({ number }) => number).join(', ')}.`,
+    });
+  }
+  return create(FunctionRecordSchema, {
+    namespace: held.namespace,
+    name: held.name,
+    lastVersion: held.lastVersion,
+    versions: held.versions,
+    aliases: pointed(held, target),
+  });
+}
+
+/** Remembers that there was a function, and how far its numbers went. */
+export function tombstone(held: FunctionRecord, deletedAtMs: number): FunctionRecord {
+  return create(FunctionRecordSchema, {
+    namespace: held.namespace,
+    name: held.name,
+    deleted: true,
+    deletedAtMs: BigInt(Math.floor(deletedAtMs)),
+    lastVersion: held.lastVersion,
+  });
+}
+
+/**
+ * Keeps the newest versions and every one an alias points to; beyond the aim for
+ * a record's size, fewer. What an alias points to is never dropped: a record too
+ * large with those alone is refused when it is sealed.
+ */
+export function pruned(
+  record: FunctionRecord,
+  keepMax = VERSIONS_KEPT_MAX,
+  aimBytes = RECORD_PAYLOAD_AIM_BYTES,
+): FunctionRecord {
+  const pointedTo = new Set(record.aliases.flatMap((a) => a.targets.map((t) => t.version)));
+  const newestFirst = [...record.versions].sort((a, b) => b.number - a.number);
+  let bytes = 0;
+  const kept = newestFirst.filter((version, index) => {
+    const size = toBinary(VersionRecordSchema, version).length;
+    const keep = pointedTo.has(version.number) || (index < keepMax && bytes + size <= aimBytes);
+    if (keep) bytes += size;
+    return keep;
+  });
+  return create(FunctionRecordSchema, { ...record, versions: kept.reverse() });
+}
+
+/** The versions behind `live` with their weights, heaviest first; none for a tombstone. */
+export function liveVersions(record: FunctionRecord): LiveVersion[] {
+  const alias = record.aliases.find(({ name }) => name === LIVE_ALIAS);
+  const live: LiveVersion[] = [];
+  for (const { version: number, weight } of alias?.targets ?? []) {
+    const version = record.versions.find((candidate) => candidate.number === number);
+    if (version !== undefined && weight > 0) live.push({ version, weight });
+  }
+  return live.sort((a, b) => b.weight - a.weight);
+}
+
+export interface LiveVersion {
+  readonly version: VersionRecord;
+  readonly weight: number;
+}
+
+/** A record may be signed by a node of ours and still be nonsense: it must name what its key says. */
+export const describes = (record: FunctionRecord, id: string): boolean =>
+  isName(record.namespace) && isName(record.name) && `${record.namespace}/${record.name}` === id;
+
+const pointed = (held: FunctionRecord | undefined, version: number) => [
+  ...(held?.aliases.filter(({ name }) => name !== LIVE_ALIAS) ?? []),
+  { name: LIVE_ALIAS, targets: [{ version, weight: WHOLE_WEIGHT }] },
+];
+
+function previousVersion(held: FunctionRecord): number {
+  const live = Math.max(0, ...liveVersions(held).map(({ version }) => version.number));
+  const older = held.versions.map(({ number }) => number).filter((number) => number < live);
+  if (older.length > 0) return Math.max(...older);
+  throw new PopmeshError('conflict', `${held.name} has no older version to go back to`);
+}

@@ -1,0 +1,18 @@
+export type { ChunkSupply } from './chunk-exchange.ts';
+export { type ReplicationConfig, replicationConfigSchema } from './config.ts';
+export { LIVE_ALIAS, type LiveVersion } from './function-record.ts';
+export { TOMBSTONE_KEPT_MS, VERSIONS_KEPT_MAX } from './limits.ts';
+export type { PublishOutcome } from './record-writer.ts';
+export {
+  type Deploy,
+  type FunctionView,
+  Registry,
+  type RegistryChange,
+  type RegistryOptions,
+} from './registry.ts';
+export {
+  createReplication,
+  type Replication,
+  type ReplicationOptions,
+  type ReplicationStatus,
+} from './replication.ts';

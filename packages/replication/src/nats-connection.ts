@@ -1,0 +1,137 @@
+import { type Clock, type Logger, PopmeshError, type Random } from '@popmesh/contracts';
+import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
+import type { ReplicationConfig } from './config.ts';
+import { CLOSE_TIMEOUT_MS } from './limits.ts';
+import { fromNatsError } from './nats-errors.ts';
+
+/**
+ * Dials until it succeeds. The client's own reconnect is switched off: a
+ * connection that ends is thrown away and everything begins anew (streams made
+ * sure of, watch subscribed, bucket compared), so that there is one way into
+ * every state instead of two.
+ */
+
+function options(config: ReplicationConfig): ConnectionOptions {
+  const { caFile, certFile, keyFile } = config.tls ?? {};
+  return {
+    servers: config.url.split(',').map((server) => server.trim()),
+    name: config.clientName,
+    reconnect: false,
+    timeout: config.connectTimeoutMs,
+    pingInterval: config.pingIntervalMs,
+    maxPingOut: 2,
+    ignoreClusterUpdates: true,
+    ...(config.token === undefined ? {} : { token: config.token }),
+    ...(config.user === undefined ? {} : { user: config.user }),
+    ...(config.password === undefined ? {} : { pass: config.password }),
+    ...(config.tls === undefined
+      ? {}
+      : {
+          tls: {
+            ...(caFile === undefined ? {} : { caFile }),
+            ...(certFile === undefined ? {} : { certFile }),
+            ...(keyFile === undefined ? {} : { keyFile }),
+          },
+        }),
+  };
+}
+
+/** Grows from `minMs` to `maxMs`, each between half and whole, so that nodes do not dial in step. */
+export class Backoff {
+  readonly #minMs: number;
+  readonly #maxMs: number;
+  readonly #random: Random;
+  #attempt = 0;
+
+  constructor(minMs: number, maxMs: number, random: Random) {
+    this.#minMs = minMs;
+    this.#maxMs = maxMs;
+    this.#random = random;
+  }
+
+  next(): number {
+    const ceiling = Math.min(this.#maxMs, this.#minMs * 2 ** Math.min(this.#attempt++, 30));
+    return ceiling / 2 + (this.#random.float() * ceiling) / 2;
+  }
+
+  reset(): void {
+    this.#attempt = 0;
+  }
+}
+
+export interface DialDependencies {
+  readonly config: ReplicationConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly backoff: Backoff;
+}
+
+/** Rejects only when `signal` aborts. */
+export async function dial(
+  dependencies: DialDependencies,
+  signal: AbortSignal,
+): Promise<NatsConnection> {
+  const { config, clock, logger, backoff } = dependencies;
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await dialOnce(config, clock, signal);
+    } catch (caught) {
+      signal.throwIfAborted();
+      // The first failure is news, the hundredth is not.
+      const level = attempt === 1 ? 'warn' : 'debug';
+      logger[level]('NATS cannot be reached; serving goes on, and dialling too', {
+        attempt,
+        error: fromNatsError(caught, 'connect').message,
+      });
+    }
+    await clock.sleep(backoff.next(), signal);
+  }
+}
+
+/** The client bounds the handshake but not the name look-up, so there is a deadline around both. */
+async function dialOnce(
+  config: ReplicationConfig,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<NatsConnection> {
+  const dialling = connect(options(config));
+  let abandoned = false;
+  // Left behind, it must not stay open behind our back.
+  dialling.then(
+    (connection) => (abandoned ? connection.close() : undefined),
+    () => {},
+  );
+  const servers = config.url.split(',').length;
+  const waited = new AbortController();
+  try {
+    return await Promise.race([
+      dialling,
+      rejectAfter(
+        clock,
+        servers * config.connectTimeoutMs + 500,
+        AbortSignal.any([signal, waited.signal]),
+      ),
+    ]);
+  } catch (caught) {
+    abandoned = true;
+    throw caught;
+  } finally {
+    waited.abort();
+  }
+}
+
+/** Says good-bye, and does not wait for a server that is gone to hear it. */
+export async function closeConnection(connection: NatsConnection, clock: Clock): Promise<void> {
+  const waited = new AbortController();
+  await Promise.race([
+    connection.close().catch(() => {}),
+    clock.sleep(CLOSE_TIMEOUT_MS, waited.signal).catch(() => {}),
+  ]);
+  waited.abort();
+}
+
+async function rejectAfter(clock: Clock, timeoutMs: number, signal: AbortSignal): Promise<never> {
+  await clock.sleep(timeoutMs, signal);
+  throw new PopmeshError('deadline_exceeded', `NATS: connect: no answer within ${timeoutMs} ms`);
+}
