@@ -1,0 +1,33 @@
+import type { Clock } from '@popmesh/contracts';
+
+/** What a clock is made of; only entry files hand over the real ones. */
+export interface ClockParts {
+  now(): number;
+  monotonic(): number;
+  setTimer(ms: number, run: () => void): { cancel(): void };
+}
+
+/**
+ * A clock for the executor and its workers. `daemon` has the daemons' one; importing that
+ * package here would put its logger and metrics into every locked-down thread.
+ */
+export function clockFrom(parts: ClockParts): Clock {
+  return {
+    now: parts.now,
+    monotonic: parts.monotonic,
+    setTimer: parts.setTimer,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted === true) return reject(signal.reason as Error);
+        const onAbort = (): void => {
+          timer.cancel();
+          reject(signal?.reason as Error);
+        };
+        const timer = parts.setTimer(ms, () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        });
+        signal?.addEventListener('abort', onAbort, { once: true });
+      }),
+  };
+}

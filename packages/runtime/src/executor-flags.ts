@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RuntimeConfig } from './config.ts';
+
+/**
+ * How an executor is locked in: no file but our code and the prepared components, no child
+ * processes, no native addons, no code from strings. Tested from the inside of a guest and
+ * of the process itself (executor.test.ts).
+ */
+
+const require = createRequire(import.meta.url);
+const PAGES_PER_MB = 16;
+
+/** The folder of the package that a bare name resolves to. */
+function packageFolder(name: string): string {
+  let folder = dirname(require.resolve(name));
+  for (;;) {
+    try {
+      const text = readFileSync(`${folder}/package.json`, 'utf8');
+      if ((JSON.parse(text) as { name?: string }).name !== undefined) return folder;
+    } catch {
+      // Not the package's root yet.
+    }
+    folder = dirname(folder);
+  }
+}
+
+export function executorFlags(preparedRoot: string, config: RuntimeConfig): string[] {
+  const runtime = fileURLToPath(new URL('..', import.meta.url));
+  const readable = [
+    `${runtime}src/*`,
+    `${runtime}package.json`,
+    `${runtime}node_modules/*`,
+    ...['@popmesh/contracts', 'undici', 'ipaddr.js'].map((name) => `${packageFolder(name)}/*`),
+    `${preparedRoot}/*`,
+  ];
+  return [
+    '--permission',
+    '--allow-worker',
+    '--allow-net',
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    '--disallow-code-generation-from-strings',
+    `--wasm-max-mem-pages=${config.limits.memoryMb.ceiling * PAGES_PER_MB}`,
+    `--max-old-space-size=${config.executorHeapMb}`,
+    '--no-warnings',
+  ];
+}

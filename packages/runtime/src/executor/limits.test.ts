@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { FunctionId } from '@popmesh/contracts';
+import { type Answer, Harness } from '../testing/harness.ts';
+
+const FN: FunctionId = 'default/limited';
+const NEIGHBOUR: FunctionId = 'default/neighbour';
+
+describe('limits, enforced and named', () => {
+  let harness: Harness;
+  before(async () => {
+    harness = await Harness.start({ cpuPollMs: 10 });
+    await harness.deploy(FN, {
+      limits: { cpuMs: 200, timeoutMs: 3_000, memoryMb: 32, requestBodyMb: 1, responseBodyMb: 1 },
+      scaling: { max: 1, concurrency: 10 },
+    });
+    await harness.deploy(NEIGHBOUR, { scaling: { max: 1 } });
+  });
+  after(() => harness.stop());
+
+  const refused = (answer: Answer, status: number, code: string): void => {
+    assert.equal(answer.code, code);
+    assert.equal(answer.status, status);
+    assert.equal(JSON.parse(answer.text).error.code, code);
+  };
+
+  test('an endless loop is ended soon after its CPU limit, and the next request is served', async () => {
+    const started = performance.now();
+    refused(await harness.call(FN, '/loop'), 503, 'cpu_limit_exceeded');
+    const took = performance.now() - started;
+    // Wall time: the machine may be shared, the limit is CPU time.
+    assert.ok(took < 3_000, `${took} ms`);
+    assert.equal((await harness.call(FN, '/hello')).text, 'hello');
+    assert.equal((await harness.call(NEIGHBOUR, '/hello')).text, 'hello');
+  });
+
+  test('a loop takes others in its worker down, but not their chance elsewhere', async () => {
+    const slow = harness.call(FN, '/sleep?ms=900');
+    const looping = harness.call(FN, '/loop');
+    const neighbour = harness.call(NEIGHBOUR, '/sleep?ms=400');
+    refused(await looping, 503, 'cpu_limit_exceeded');
+    refused(await slow, 502, 'executor_failed');
+    assert.equal((await neighbour).text, 'slept');
+  });
+
+  test('requests that no guest has seen are given to another worker', async () => {
+    const looping = harness.call(FN, '/loop');
+    // Behind a spinning guest these wait in the thread's inbox.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const waiting = Array.from({ length: 5 }, () => harness.call(FN, '/hello'));
+    refused(await looping, 503, 'cpu_limit_exceeded');
+    for (const answer of await Promise.all(waiting)) {
+      // One that arrived in the loop's own batch had begun and is told so.
+      if (answer.status !== 200) assert.match(String(answer.code), /executor_failed|cpu_limit/);
+    }
+  });
+
+  test('a loop after a wait is ended, too', async () => {
+    refused(await harness.call(FN, '/loop-later'), 503, 'cpu_limit_exceeded');
+  });
+
+  test('CPU of requests that are over is not charged to the next one', async () => {
+    // Together more than the limit, each well below it.
+    for (let i = 0; i < 8; i++) {
+      assert.equal((await harness.call(FN, '/burn?ms=40')).text, 'burnt');
+    }
+    assert.equal((await harness.call(FN, '/sleep?ms=100')).text, 'slept');
+  });
+
+  test('waiting costs no CPU', async () => {
+    assert.equal((await harness.call(FN, '/sleep?ms=600')).text, 'slept');
+  });
+
+  test('the deadline, of the function and of the request', async () => {
+    refused(await harness.call(FN, '/sleep?ms=5000'), 504, 'timeout_exceeded');
+    const headers = { 'popmesh-timeout-ms': '50' };
+    refused(await harness.call(FN, '/sleep?ms=900', { headers }), 504, 'timeout_exceeded');
+    assert.equal((await harness.call(FN, '/hello')).text, 'hello');
+  });
+
+  test('a trap is one request, named; the instance is replaced', async () => {
+    await harness.call(FN, '/count');
+    refused(await harness.call(FN, '/throw'), 500, 'function_trapped');
+    assert.equal((await harness.call(FN, '/count')).text, '1');
+    refused(await harness.call(FN, '/recursion'), 500, 'function_trapped');
+    refused(await harness.call(FN, '/memory'), 503, 'memory_limit_exceeded');
+    assert.equal((await harness.call(FN, '/count')).text, '1');
+    const line = await harness.until(() =>
+      harness.logs.find((it) => it.message.startsWith('function_trapped')),
+    );
+    assert.match(line.message, /unreachable[\s\S]*wasm-function/);
+  });
+
+  test('an exception that the guest reported is the function’s', async () => {
+    refused(await harness.call(FN, '/report'), 500, 'function_threw');
+    const line = await harness.until(() =>
+      harness.logs.find((it) => it.message.includes('reported boom')),
+    );
+    assert.match(line.message, /basic\.js/);
+    const count = Number((await harness.call(FN, '/count')).text);
+    refused(await harness.call(FN, '/caught'), 500, 'function_threw');
+    refused(await harness.call(FN, '/caught-memory'), 503, 'memory_limit_exceeded');
+    assert.equal(Number((await harness.call(FN, '/count')).text), count + 1);
+  });
+
+  test('bodies beyond the limit, declared or not', async () => {
+    const large = Buffer.alloc(1_200_000);
+    const declared = await harness.call(FN, '/length', { method: 'POST', body: large });
+    refused(declared, 413, 'payload_too_large');
+    const chunked = await harness.call(FN, '/length', {
+      method: 'POST',
+      body: large,
+      headers: { 'transfer-encoding': 'chunked' },
+    });
+    refused(chunked, 413, 'payload_too_large');
+    refused(await harness.call(FN, '/big?size=1200000'), 502, 'response_too_large');
+    assert.equal((await harness.call(FN, '/big?size=900000')).body.length, 900_000);
+  });
+
+  test('an endless response is cut at the limit', async () => {
+    const response = await harness.open(FN, '/endless', { agent: false });
+    let size = 0;
+    await assert.rejects(async () => {
+      for await (const part of response) size += (part as Buffer).length;
+    });
+    assert.ok(size <= 1024 * 1024 + 65_536, `${size}`);
+  });
+
+  test('a full queue is refused at once, with when to come back', async () => {
+    const id: FunctionId = 'default/narrow';
+    await harness.deploy(id, { scaling: { max: 1, concurrency: 1, queue: 2 } });
+    const all = await Promise.all(
+      Array.from({ length: 8 }, () => harness.call(id, '/sleep?ms=100')),
+    );
+    const refusedOnes = all.filter((answer) => answer.status === 503);
+    assert.equal(refusedOnes.length, 5);
+    for (const answer of refusedOnes) {
+      assert.equal(answer.code, 'overloaded');
+      assert.equal(answer.headers['popmesh-overload'], '1');
+      assert.equal(answer.headers['retry-after'], '1');
+    }
+  });
+});

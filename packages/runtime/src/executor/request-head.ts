@@ -1,0 +1,117 @@
+import { PopmeshError } from '@popmesh/contracts';
+
+/**
+ * Reads what concerns us out of a request's raw headers in one pass, and builds the header
+ * lines that the guest sees. `req.headers` is not used: it is computed on first access, and
+ * would cost more than all of this.
+ */
+
+export interface RequestHead {
+  /** From `popmesh-function`, else undefined and the path names the function. */
+  functionId: string | undefined;
+  requestId: string;
+  timeoutMs: number;
+  clientKey: string;
+  scheme: string;
+  host: string;
+  contentLength: number;
+  chunked: boolean;
+  lines: string;
+}
+
+const CONTROL = 'popmesh-';
+
+/** Hop-by-hop: meant for the connection, never for the function. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+export function readRequestHead(raw: readonly string[]): RequestHead {
+  const head: RequestHead = {
+    functionId: undefined,
+    requestId: '',
+    timeoutMs: 0,
+    clientKey: '',
+    scheme: 'http',
+    host: '',
+    contentLength: -1,
+    chunked: false,
+    lines: '',
+  };
+  let lines = '';
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    const value = raw[i + 1] as string;
+    if (name.startsWith(CONTROL) && readControl(head, name, value)) continue;
+    if (HOP_BY_HOP.has(name)) {
+      if (name === 'transfer-encoding') head.chunked = true;
+      continue;
+    }
+    if (name === 'host') head.host = value;
+    else if (name === 'content-length') head.contentLength = Number(value);
+    lines += `${name}: ${value}\n`;
+  }
+  head.lines = lines;
+  return head;
+}
+
+/** True when the header was for us; the other `popmesh-*` are ordinary ones. */
+function readControl(head: RequestHead, name: string, value: string): boolean {
+  switch (name) {
+    case 'popmesh-function':
+      head.functionId = value;
+      return true;
+    case 'popmesh-request-id':
+      head.requestId = value.slice(0, 128);
+      return true;
+    case 'popmesh-timeout-ms':
+      head.timeoutMs = Math.max(0, Number.parseInt(value, 10) || 0);
+      return true;
+    case 'popmesh-client-key':
+      head.clientKey = value;
+      return true;
+    case 'popmesh-scheme':
+      head.scheme = value === 'https' ? 'https' : 'http';
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Nothing here that URL parsing would change. */
+const PLAIN_TARGET = /^\/[A-Za-z0-9_~!$&()*+,;=:@/?.%-]*$/;
+const DOT_SEGMENT = /\/\.|%2e/i;
+const PLAIN_HOST = /^[a-z0-9.-]+(?::\d{1,5})?$/;
+
+/** The absolute URL the guest sees, normalised. */
+export function absoluteUrl(scheme: string, host: string, target: string): string {
+  const url = `${scheme}://${host === '' ? 'localhost' : host}${target}`;
+  const plain = PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target);
+  if (plain && PLAIN_HOST.test(host) && !NUMERIC_OR_DEFAULT.test(host)) return url;
+  const parsed = URL.parse(url);
+  if (parsed === null) throw new PopmeshError('invalid_argument', 'The request has no valid URL');
+  return parsed.href;
+}
+
+/** Ports that a URL leaves out, and hosts that URL parsing reads as IPv4 numbers. */
+const NUMERIC_OR_DEFAULT = /:(?:80|443|0\d*)$|(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?(?::|$)/;
+
+/** Takes `/<namespace>/<name>` off the front of a target. */
+export function splitPath(target: string): { functionId: string; target: string } | undefined {
+  const match = /^\/([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})(?=[/?]|$)/.exec(target);
+  if (match === null) return undefined;
+  const rest = target.slice(match[0].length);
+  return {
+    functionId: `${match[1]}/${match[2]}`,
+    target: rest.startsWith('/') ? rest : `/${rest}`,
+  };
+}

@@ -1,0 +1,355 @@
+import type { Worker } from 'node:worker_threads';
+import {
+  type Clock,
+  type FunctionId,
+  type LogLevel,
+  PopmeshError,
+  type Timer,
+} from '@popmesh/contracts';
+import type { RuntimeConfig } from '../config.ts';
+import type { PlannedTarget } from '../plan.ts';
+import type { UsageRow } from './control.ts';
+import type { Invocation } from './invocation.ts';
+import type { LoadedModules } from './module-loader.ts';
+import { Slot } from './slot.ts';
+import type { WorkerSupply } from './worker-supply.ts';
+
+/**
+ * The slots of one function version: from none to `scaling.max`, `concurrency` requests in
+ * each, a bounded queue before them. A request goes to the slot with the least to do.
+ */
+
+export interface SlotPoolOptions {
+  readonly function: FunctionId;
+  readonly target: PlannedTarget;
+  /** Compiled once per process; asked for by the first slot, so that idle functions cost nothing. */
+  readonly load: () => Promise<LoadedModules>;
+  readonly place: { readonly node: string; readonly pop: string; readonly region: string };
+  readonly config: RuntimeConfig;
+  readonly clock: Clock;
+  readonly supply: WorkerSupply;
+  readonly usage: () => UsageRow;
+  readonly schedule: (run: () => void) => void;
+  readonly onLog: (level: LogLevel, message: string, requestId: string) => void;
+  readonly onStart: (state: 'starting' | 'started') => void;
+  /** All threads are taken: ends the one that has been idle longest, if any is. */
+  readonly makeRoom: () => Promise<void>;
+}
+
+/** Deaths of slots in a row, none ever ready, after which requests are refused for a while. */
+const START_FAILURES_MAX = 3;
+const START_FAILURE_REST_MS = 1_000;
+/** How long requests wait for a thread when other functions have them all. */
+const STARVED_MS_MAX = 1_000;
+/** How long requests wait for busy slots before one more is started where all cores are taken. */
+const QUEUE_PATIENCE_MS = 100;
+
+export class SlotPool {
+  readonly options: SlotPoolOptions;
+  readonly slots = new Set<Slot>();
+  readonly #queue: Invocation[] = [];
+  /** Slots on their way that have no thread yet. */
+  #starting = 0;
+  #retired = false;
+  #patience: Timer | undefined;
+  #startFailures = 0;
+  #restUntilMs = 0;
+  /** No thread was free since then, for a request that waits. */
+  #starvedSinceMs: number | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: SlotPoolOptions) {
+    this.options = options;
+  }
+
+  get running(): number {
+    let total = 0;
+    for (const slot of this.slots) total += slot.inflight.size;
+    return total;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  get capacity(): number {
+    const { scaling } = this.options.target.plan;
+    return scaling.max * scaling.concurrency;
+  }
+
+  /** The first slot, so that a component that cannot start is found at deploy. */
+  async warm(): Promise<void> {
+    const missing = Math.max(1, this.options.target.plan.scaling.min) - this.slots.size;
+    const start = async (): Promise<void> => {
+      // With all threads taken it is enough that the code is whole: the first request starts it.
+      if (this.options.supply.isFull) await this.options.load();
+      else await this.#startSlot().catch(ignoreOverload);
+    };
+    await Promise.all(Array.from({ length: missing }, start));
+  }
+
+  /** Slots that nobody would miss if their threads were needed elsewhere. */
+  *idleSlots(): Iterable<Slot> {
+    let spare = this.slots.size - (this.#retired ? 0 : this.options.target.plan.scaling.min);
+    for (const slot of this.slots) {
+      if (spare <= 0) return;
+      if (slot.state !== 'ready' || slot.inflight.size > 0 || slot.retained > 0) continue;
+      spare--;
+      yield slot;
+    }
+  }
+
+  submit(invocation: Invocation): void {
+    if (this.#retired && this.slots.size === 0) {
+      invocation.fail(new PopmeshError('unavailable', 'This version is being taken away'));
+      return;
+    }
+    const slot = this.#freeSlot();
+    if (slot !== undefined) {
+      this.#run(slot, invocation);
+      return;
+    }
+    if (this.#queue.length >= this.options.target.plan.scaling.queue) {
+      invocation.fail(overloaded('Too many requests wait for this function'));
+      return;
+    }
+    this.#queue.push(invocation);
+    this.#grow(invocation);
+  }
+
+  /** Takes an invocation that was given up out of the queue. */
+  forget(invocation: Invocation): void {
+    const at = this.#queue.indexOf(invocation);
+    if (at >= 0) this.#queue.splice(at, 1);
+  }
+
+  /** Ends slots that had nothing to do for long; called by the executor's slow tick. */
+  sweep(nowMs: number): void {
+    const waiting = this.#queue[0];
+    if (waiting !== undefined && this.slots.size === 0 && this.#starting === 0) this.#grow(waiting);
+    const { scaling } = this.options.target.plan;
+    const retainMaxMs = this.options.config.retainMaxMs;
+    let spare = this.slots.size - (this.#retired ? 0 : scaling.min);
+    for (const slot of this.slots) {
+      const idleMs = nowMs - slot.idleSinceMs;
+      if (slot.state === 'loading' || slot.inflight.size > 0) continue;
+      if (slot.retained > 0 && idleMs < retainMaxMs) continue;
+      const worn = slot.state === 'retiring';
+      if (!worn && (spare <= 0 || (!this.#retired && idleMs < scaling.idleTimeoutMs))) continue;
+      spare--;
+      void slot.end();
+    }
+  }
+
+  /** No new slots; resolves when what runs and waits is done. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    this.sweep(this.options.clock.monotonic());
+    if (this.slots.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#retired = true;
+    this.#patience?.cancel();
+    for (const invocation of this.#queue.splice(0)) {
+      invocation.fail(new PopmeshError('unavailable', 'The executor is stopping'));
+    }
+    await Promise.all([...this.slots].map((slot) => slot.end()));
+  }
+
+  #run(slot: Slot, invocation: Invocation): void {
+    invocation.attempts++;
+    slot.run(invocation);
+    if (invocation.bodyKind === PIPE) invocation.streamBody();
+  }
+
+  #freeSlot(): Slot | undefined {
+    const { concurrency } = this.options.target.plan.scaling;
+    let best: Slot | undefined;
+    for (const slot of this.slots) {
+      if (slot.state !== 'ready') continue;
+      const load = slot.inflight.size;
+      if (load < concurrency && (best === undefined || load < best.inflight.size)) best = slot;
+    }
+    return best;
+  }
+
+  /** One more slot when those on their way will not be enough for the queue. */
+  #grow(waiting: Invocation): void {
+    const { scaling } = this.options.target.plan;
+    let loading = this.#starting;
+    for (const slot of this.slots) if (slot.state === 'loading') loading++;
+    const all = this.slots.size + this.#starting;
+    if (all === loading) waiting.cold = true;
+    if (this.#queue.length <= loading * scaling.concurrency) return;
+    if (all >= scaling.max) return;
+    if (all > 0 && this.options.supply.isCrowded && !this.#hasWaited()) return;
+    if (this.options.clock.monotonic() < this.#restUntilMs) {
+      this.#refuseQueue(new PopmeshError('executor_failed', 'The function does not start'));
+      return;
+    }
+    this.#startSlot().catch((caught: unknown) => {
+      const error = PopmeshError.from(caught, 'executor_failed');
+      // A thread may end any moment; the next sweep tries again.
+      const nowMs = this.options.clock.monotonic();
+      this.#starvedSinceMs ??= nowMs;
+      if (error.code === 'overloaded' && nowMs - this.#starvedSinceMs < STARVED_MS_MAX) return;
+      const others = [...this.slots].some((slot) => slot.state !== 'ended');
+      if (!others && this.#starting === 0) this.#refuseQueue(error);
+    });
+  }
+
+  /**
+   * With every core taken already, a further thread only takes time from the others (about a sixth
+   * of all CPU time was lost that way), so the queue must have waited for a while first: then
+   * the slots wait for something else than a core.
+   */
+  #hasWaited(): boolean {
+    const { clock } = this.options;
+    const first = this.#queue[0];
+    if (first === undefined) return false;
+    if (clock.monotonic() - first.options.receivedMs >= QUEUE_PATIENCE_MS) return true;
+    this.#patience ??= clock.setTimer(QUEUE_PATIENCE_MS, () => {
+      this.#patience = undefined;
+      const waiting = this.#queue[0];
+      if (waiting !== undefined && !this.#retired) this.#grow(waiting);
+    });
+    return false;
+  }
+
+  #refuseQueue(error: PopmeshError): void {
+    for (const invocation of this.#queue.splice(0)) invocation.fail(error);
+  }
+
+  async #startSlot(): Promise<void> {
+    const { supply, target, config, place, onStart } = this.options;
+    this.#starting++;
+    let loaded: LoadedModules;
+    let worker: Worker | undefined;
+    try {
+      loaded = await this.options.load();
+      if (supply.isFull) await this.options.makeRoom();
+      worker = supply.take();
+    } finally {
+      this.#starting--;
+    }
+    if (worker === undefined) throw overloaded('No worker thread is free on this node');
+    onStart('starting');
+    const slot = new Slot(worker, {
+      schedule: this.options.schedule,
+      onRoom: (which) => this.#onRoom(which),
+      onEnded: (which, lost, unstarted) => this.#onEnded(which, lost, unstarted),
+      onLog: this.options.onLog,
+    });
+    slot.idleSinceMs = this.options.clock.monotonic();
+    this.slots.add(slot);
+    const { plan } = target;
+    // A component may loop while it is instantiated, when no request is there to be watched.
+    let late = false;
+    const deadline = this.options.clock.setTimer(config.slotStartMs, () => {
+      late = true;
+      void slot.end();
+    });
+    try {
+      await slot.load({
+        door: target.door,
+        glueUrl: loaded.glueUrl,
+        modules: loaded.modules,
+        config: {
+          env: plan.env,
+          function: this.options.function,
+          version: target.version,
+          ...place,
+        },
+        outboundHosts: plan.outboundHosts,
+        outboundAllowPrivate: config.outboundAllowPrivate,
+        outboundDeny: config.outboundDeny,
+        limits: plan.limits,
+        isolation: plan.isolation,
+        concurrency: plan.scaling.concurrency,
+        pipeBufferBytes: config.pipeBufferBytes,
+        instanceCallsMax: config.instanceCallsMax,
+        instanceMemoryRetirePercent: config.instanceMemoryRetirePercent,
+        logLineBytesMax: config.logLineBytesMax,
+      });
+      // What loading cost is the platform's, not the function's.
+      const loading = await worker.cpuUsage();
+      slot.cpu.totalMicros = loading.user + loading.system;
+      this.#startFailures = 0;
+      this.#starvedSinceMs = undefined;
+      onStart('started');
+      this.#onRoom(slot);
+    } catch (error) {
+      if (++this.#startFailures >= START_FAILURES_MAX) {
+        this.#restUntilMs = this.options.clock.monotonic() + START_FAILURE_REST_MS;
+      }
+      onStart('started');
+      void slot.end();
+      if (late) {
+        throw new PopmeshError('timeout_exceeded', 'The function did not start in time', {
+          details: { limit: 'slotStartMs', max: config.slotStartMs },
+        });
+      }
+      throw error;
+    } finally {
+      deadline.cancel();
+      supply.refill();
+    }
+  }
+
+  #onRoom(slot: Slot): void {
+    const { concurrency } = this.options.target.plan.scaling;
+    // A guest that does not notice that its requests are over, or traps again and again.
+    if (
+      slot.state === 'ready' &&
+      (slot.zombies.size > concurrency || slot.traps >= this.options.config.workerTrapsMax)
+    ) {
+      slot.state = 'retiring';
+    }
+    while (slot.state === 'ready' && slot.inflight.size < concurrency) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      this.#run(slot, next);
+    }
+    if (slot.inflight.size > 0) return;
+    slot.idleSinceMs = this.options.clock.monotonic();
+    if (slot.state === 'retiring' || this.#retired) this.sweep(slot.idleSinceMs);
+  }
+
+  #onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void {
+    this.slots.delete(slot);
+    const { verdict } = slot;
+    for (const invocation of lost) {
+      const blamed = verdict?.blamed.has(invocation) === true;
+      invocation.fail(
+        blamed && verdict !== undefined
+          ? verdict.error
+          : new PopmeshError('executor_failed', 'The worker that ran this request ended'),
+      );
+    }
+    for (const invocation of unstarted) {
+      if (invocation.settled) continue;
+      if (invocation.attempts > ATTEMPTS_MAX) {
+        invocation.fail(new PopmeshError('executor_failed', 'Workers keep ending'));
+      } else this.submit(invocation);
+    }
+    if (this.#queue.length > 0 && this.slots.size === 0 && this.#startFailures === 0) {
+      const first = this.#queue[0];
+      if (first !== undefined) this.#grow(first);
+    }
+    if (this.slots.size === 0) this.#onEmpty?.();
+  }
+}
+
+const PIPE = 3;
+/** Times a request that no guest has seen is given to another worker. */
+const ATTEMPTS_MAX = 3;
+
+const ignoreOverload = (error: unknown): void => {
+  if (!(error instanceof PopmeshError) || error.code !== 'overloaded') throw error;
+};
+
+const overloaded = (message: string): PopmeshError => new PopmeshError('overloaded', message);

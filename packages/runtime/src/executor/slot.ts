@@ -1,0 +1,227 @@
+import type { Worker } from 'node:worker_threads';
+import { type LogLevel, PopmeshError } from '@popmesh/contracts';
+import { IdMap } from '../id-map.ts';
+import { Outbox } from '../worker/outbox.ts';
+import { type Batch, CELL, FROM_WORKER, type LoadMessage, TO_WORKER } from '../worker/wire.ts';
+import type { Invocation, Runner } from './invocation.ts';
+
+/**
+ * One worker thread that serves one function version, seen from the HTTP thread: what runs
+ * in it, what it says, and its end.
+ */
+
+export interface SlotHooks {
+  readonly schedule: (run: () => void) => void;
+  /** Room for one more: an invocation left the slot. */
+  onRoom(slot: Slot): void;
+  /** The thread is gone. `lost` were running; `unstarted` may be given to another. */
+  onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void;
+  onLog(level: LogLevel, message: string, requestId: string): void;
+}
+
+export class Slot implements Runner {
+  readonly worker: Worker;
+  readonly cells: Int32Array<SharedArrayBuffer>;
+  readonly inflight = new IdMap<Invocation>();
+  /** Over for the client, not yet for the guest. */
+  readonly zombies = new Set<number>();
+  state: 'loading' | 'ready' | 'retiring' | 'ended' = 'loading';
+  idleSinceMs = 0;
+  retained = 0;
+  traps = 0;
+  readonly cpu = { polling: false, polledMs: 0, totalMicros: 0, turn: 0, turnMicros: 0 };
+  /** Set when the end is ours: what the ones that ran are told. */
+  verdict: { error: PopmeshError; blamed: ReadonlySet<Invocation> } | undefined;
+  readonly #hooks: SlotHooks;
+  readonly #outbox: Outbox;
+  #sequence = 0;
+
+  constructor(worker: Worker, hooks: SlotHooks) {
+    this.worker = worker;
+    this.#hooks = hooks;
+    this.cells = new Int32Array(new SharedArrayBuffer(CELL.length * 4));
+    this.#outbox = new Outbox(
+      (batch, transfer) => worker.postMessage(batch, transfer),
+      hooks.schedule,
+      () => this.#takeTurn(),
+    );
+  }
+
+  /**
+   * Two batches are on their way at a time, one to work on and one to go on with; what comes
+   * meanwhile goes with the next. So the busier the threads are, the fewer messages they send.
+   */
+  #takeTurn(): boolean {
+    if (Atomics.load(this.cells, CELL.posted) >= POSTED_MAX) {
+      Atomics.store(this.cells, CELL.wanted, 1);
+      // A turn may have ended just before this could be seen.
+      if (Atomics.load(this.cells, CELL.posted) >= POSTED_MAX) return false;
+    }
+    Atomics.add(this.cells, CELL.posted, 1);
+    return true;
+  }
+
+  /** Resolves when the first instance stands. */
+  load(message: Omit<LoadMessage, 'type' | 'cells'>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.worker.on('message', (said: Batch | { type: string; code: string; message: string }) => {
+        if (Array.isArray(said)) this.#receive(said);
+        else if (said.type === 'loaded') {
+          if (this.state === 'loading') this.state = 'ready';
+          resolve();
+        } else {
+          reject(PopmeshError.fromJSON({ code: said.code, message: said.message }));
+          void this.end();
+        }
+      });
+      this.worker.once('exit', () => {
+        reject(new PopmeshError('executor_failed', 'The worker ended while it loaded'));
+        this.#onExit();
+      });
+      this.worker.on('error', (cause) => {
+        reject(new PopmeshError('executor_failed', 'The worker failed', { cause }));
+      });
+      this.worker.postMessage({ ...message, type: 'load', cells: this.cells });
+    });
+  }
+
+  get memoryBytes(): number {
+    return Atomics.load(this.cells, CELL.memoryPages) * PAGE_BYTES;
+  }
+
+  run(invocation: Invocation): void {
+    const { options } = invocation;
+    invocation.runner = this;
+    invocation.sequence = ++this.#sequence;
+    invocation.dispatchedMs = options.now();
+    this.inflight.set(invocation.id, invocation);
+    this.#outbox.push(
+      TO_WORKER.request,
+      invocation.id,
+      invocation.sequence,
+      options.requestId,
+      options.method,
+      options.url,
+      options.headerLines,
+      invocation.bodyKind,
+      invocation.body ?? invocation.contentLength,
+    );
+  }
+
+  sendChunk(id: number, bytes: Uint8Array): void {
+    this.#outbox.push(TO_WORKER.chunk, id, bytes);
+  }
+
+  sendEnd(id: number, error: string): void {
+    this.#outbox.push(TO_WORKER.end, id, error);
+  }
+
+  sendCredit(id: number, bytes: number): void {
+    this.#outbox.push(TO_WORKER.credit, id, bytes);
+  }
+
+  abandon(invocation: Invocation): void {
+    if (!this.inflight.delete(invocation.id) || this.state === 'ended') return;
+    this.zombies.add(invocation.id);
+    this.#outbox.push(TO_WORKER.abort, invocation.id);
+    this.#hooks.onRoom(this);
+  }
+
+  /** Whether the guest was handed this invocation. */
+  wasStarted(invocation: Invocation): boolean {
+    return invocation.sequence <= Atomics.load(this.cells, CELL.started);
+  }
+
+  async end(): Promise<void> {
+    if (this.state !== 'ended') this.state = 'retiring';
+    await this.worker.terminate();
+  }
+
+  #receive(batch: Batch): void {
+    for (let at = 0; at < batch.length; ) {
+      const operation = batch[at] as number;
+      const id = batch[at + 1] as number;
+      switch (operation) {
+        case FROM_WORKER.response: {
+          const kind = batch[at + 4] as number;
+          const invocation = this.inflight.get(id);
+          if (kind !== PIPE) this.#settle(id);
+          invocation?.respond(
+            batch[at + 2] as number,
+            batch[at + 3] as string,
+            kind,
+            batch[at + 5],
+          );
+          at += 6;
+          break;
+        }
+        case FROM_WORKER.chunk:
+          this.inflight.get(id)?.chunk(batch[at + 2] as Uint8Array);
+          at += 3;
+          break;
+        case FROM_WORKER.end: {
+          const invocation = this.inflight.get(id);
+          this.#settle(id);
+          invocation?.end(batch[at + 2] as string);
+          at += 3;
+          break;
+        }
+        case FROM_WORKER.failed: {
+          const invocation = this.inflight.get(id);
+          this.#settle(id);
+          const body = { code: batch[at + 2], message: batch[at + 3] };
+          invocation?.fail(PopmeshError.fromJSON(body, 'function_trapped'));
+          at += 4;
+          break;
+        }
+        case FROM_WORKER.credit:
+          this.inflight.get(id)?.credit(batch[at + 2] as number);
+          at += 3;
+          break;
+        case FROM_WORKER.log:
+          this.#hooks.onLog(
+            batch[at + 1] as LogLevel,
+            batch[at + 2] as string,
+            batch[at + 3] as string,
+          );
+          at += 4;
+          break;
+        case FROM_WORKER.retained:
+          this.retained = id;
+          at += 2;
+          break;
+        case FROM_WORKER.instances:
+          this.traps = batch[at + 3] as number;
+          this.#hooks.onRoom(this);
+          at += 4;
+          break;
+        default:
+          throw new Error(`unknown operation ${operation} from a worker`);
+      }
+    }
+    this.#outbox.flushSoon();
+  }
+
+  #settle(id: number): void {
+    if (!this.inflight.delete(id)) this.zombies.delete(id);
+    this.#hooks.onRoom(this);
+  }
+
+  #onExit(): void {
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    const lost: Invocation[] = [];
+    const unstarted: Invocation[] = [];
+    for (const invocation of this.inflight.values()) {
+      if (!this.wasStarted(invocation) && invocation.replayable) unstarted.push(invocation);
+      else lost.push(invocation);
+    }
+    this.inflight.clear();
+    this.zombies.clear();
+    this.#hooks.onEnded(this, lost, unstarted);
+  }
+}
+
+const PIPE = 3;
+const POSTED_MAX = 2;
+const PAGE_BYTES = 65_536;

@@ -1,0 +1,13 @@
+export { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
+export type { UsageRow } from './executor/control.ts';
+export type { Deployment, DeploymentTarget } from './plan.ts';
+export type { Artifact, Prepared } from './prepare/preparer.ts';
+export {
+  createRuntime,
+  type DataPlaneAddress,
+  type FunctionLog,
+  type Runtime,
+  type RuntimeOptions,
+} from './runtime.ts';
+export { parseUsage, type UsageLine } from './usage-journal.ts';
+export type { DoorName } from './worker/door.ts';

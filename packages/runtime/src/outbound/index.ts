@@ -1,0 +1,1 @@
+export { createOutbound, type OutboundExtras } from './outbound.ts';

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { PopmeshError } from '@popmesh/contracts';
+import { type RuntimeConfigInput, runtimeConfigSchema } from '../config.ts';
+import {
+  component,
+  coreModule,
+  handleExport,
+  imports,
+  section,
+} from '../testing/component-bytes.ts';
+import { buildGuest } from '../testing/guests.ts';
+import { digestOf, testClock, testRandom } from '../testing/harness.ts';
+import { GLUE_FILE } from './generate-options.ts';
+import { limitMemory, PAGE_BYTES } from './limit-memory.ts';
+import { Preparer } from './preparer.ts';
+import { loadPrepared, MANIFEST_FILE, PreparedStore } from './store.ts';
+import { trimGlue } from './trim-glue.ts';
+
+const never = new AbortController().signal;
+
+describe('preparing', () => {
+  let root: string;
+  let guest: Uint8Array;
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), 'popmesh-prepare-'));
+    guest = await buildGuest();
+  });
+  after(() => rm(root, { recursive: true, force: true }));
+
+  async function preparer(name: string, config?: RuntimeConfigInput) {
+    const store = new PreparedStore(join(root, name), testRandom);
+    await store.open();
+    const parsed = runtimeConfigSchema.parse(config);
+    return { store, preparer: new Preparer({ store, config: parsed, clock: testClock }) };
+  }
+  const artifact = (bytes: Uint8Array) => ({ digest: digestOf(bytes), load: async () => bytes });
+  const refusal = async (promise: Promise<unknown>): Promise<PopmeshError> => {
+    try {
+      await promise;
+    } catch (error) {
+      return error as PopmeshError;
+    }
+    throw new assert.AssertionError({ message: 'it was accepted' });
+  };
+
+  test('a good one is stored with every memory at its limit, and found again', async () => {
+    const { preparer: it } = await preparer('good');
+    const prepared = await it.prepare(artifact(guest), 64, never);
+    assert.equal(prepared.door, 'popmesh:function');
+    const { manifest, files } = await loadPrepared(prepared.directory);
+    assert.ok(files.has(GLUE_FILE));
+    assert.equal(manifest.memoryMb, 64);
+    const glue = Buffer.from(files.get(GLUE_FILE) ?? '').toString();
+    const left = glue.match(/^\s*_debugLog\(/gm) ?? [];
+    assert.ok(left.length <= 3, `${left.length} debug calls are left`);
+
+    let loaded = false;
+    const again = await it.prepare(
+      {
+        digest: digestOf(guest),
+        load: async () => {
+          loaded = true;
+          return guest;
+        },
+      },
+      64,
+      never,
+    );
+    assert.deepEqual(again, prepared);
+    assert.equal(loaded, false);
+    const other = await it.prepare(artifact(guest), 128, never);
+    assert.notEqual(other.directory, prepared.directory);
+  });
+
+  test('a thousand callers make one child', async () => {
+    const { preparer: it } = await preparer('flight');
+    let loads = 0;
+    const shared = {
+      digest: digestOf(guest),
+      load: async () => {
+        loads++;
+        return guest;
+      },
+    };
+    const all = await Promise.all(
+      Array.from({ length: 1_000 }, () => it.prepare(shared, 64, never)),
+    );
+    assert.equal(loads, 1);
+    assert.equal(new Set(all.map((prepared) => prepared.directory)).size, 1);
+  });
+
+  test('what the walker lets pass and jco does not is refused, and the next is fine', async () => {
+    const { preparer: it } = await preparer('bad');
+    const odd = component(imports('popmesh:function/host@0.1.0'), handleExport);
+    assert.equal((await refusal(it.prepare(artifact(odd), 64, never))).code, 'invalid_component');
+    const cut = guest.slice(0, guest.length - 10_000);
+    assert.equal((await refusal(it.prepare(artifact(cut), 64, never))).code, 'invalid_component');
+    // Every byte of one core module's code turned round: still well-formed from the outside.
+    const broken = guest.slice();
+    for (let at = 400_000; at < 401_000; at++) broken[at] = 255 - (broken[at] ?? 0);
+    const outcome = await refusal(it.prepare(artifact(broken), 64, never));
+    assert.equal(outcome.code, 'invalid_component');
+    assert.ok(await it.prepare(artifact(guest), 64, never));
+    assert.deepEqual((await readdir(join(root, 'bad'))).length, 1);
+  });
+
+  test('an import that is not allowed is named, before any child starts', async () => {
+    const { preparer: it } = await preparer('imports');
+    const bytes = component(imports('wasi:sockets/tcp@0.2.0'), handleExport);
+    const error = await refusal(it.prepare(artifact(bytes), 64, never));
+    assert.equal(error.code, 'import_not_allowed');
+    assert.equal(error.details.import, 'wasi:sockets/tcp@0.2.0');
+  });
+
+  test('bytes that are not what the digest says are refused', async () => {
+    const { preparer: it } = await preparer('digest');
+    const lying = { digest: digestOf(Buffer.from('else')), load: async () => guest };
+    assert.equal((await refusal(it.prepare(lying, 64, never))).code, 'digest_mismatch');
+  });
+
+  test('a memory that begins above the limit is refused by name', async () => {
+    const { preparer: it } = await preparer('memory');
+    const error = await refusal(it.prepare(artifact(guest), 1, never));
+    assert.equal(error.code, 'invalid_component');
+    assert.equal(error.details.limit, 'memory_mb');
+  });
+
+  test('deadline and output cap end the child', async () => {
+    const slow = await preparer('slow', { prepareDeadlineMs: 5 });
+    const late = await refusal(slow.preparer.prepare(artifact(guest), 64, never));
+    assert.equal(late.details.limit, 'prepareDeadlineMs');
+    const small = await preparer('small', { prepareOutputBytesMax: 10_000 });
+    const large = await refusal(small.preparer.prepare(artifact(guest), 64, never));
+    assert.equal(large.details.limit, 'prepareOutputBytesMax');
+  });
+
+  test('a caller that goes away does not end it for the others', async () => {
+    const { preparer: it } = await preparer('abort');
+    const abort = new AbortController();
+    const first = it.prepare(artifact(guest), 64, abort.signal);
+    const second = it.prepare(artifact(guest), 64, never);
+    abort.abort();
+    assert.equal((await refusal(first)).code, 'cancelled');
+    assert.ok((await second).directory);
+  });
+
+  test('any damaged file is found at load, the folder made again', async () => {
+    const { preparer: it } = await preparer('damage');
+    const prepared = await it.prepare(artifact(guest), 64, never);
+    for (const name of await readdir(prepared.directory)) {
+      const file = join(prepared.directory, name);
+      const bytes = await readFile(file);
+      const { size } = await stat(file);
+      const at = Math.floor(size / 2);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(file, bytes);
+      assert.equal((await refusal(loadPrepared(prepared.directory))).code, 'digest_mismatch', name);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(file, bytes);
+    }
+    await rm(join(prepared.directory, 'component.core.wasm'));
+    await it.prepare(artifact(guest), 64, never);
+    assert.ok((await loadPrepared(prepared.directory)).manifest);
+  });
+
+  test('what a crash left behind is swept at start', async () => {
+    const { store } = await preparer('crash');
+    await writeFile(join(root, 'crash', '.new-x'), '');
+    await store.open();
+    assert.deepEqual(await readdir(join(root, 'crash')), []);
+    await writeFile(join(root, 'crash', 'torn'), '');
+    assert.equal(await store.find('torn'), undefined);
+    assert.equal(MANIFEST_FILE, 'manifest.json');
+  });
+
+  test('every change to the glue still finds its text', async () => {
+    const { preparer: it } = await preparer('glue');
+    const prepared = await it.prepare(artifact(guest), 64, never);
+    const { files } = await loadPrepared(prepared.directory);
+    // Done once, nothing is left to do; and the text it leaves is what it should be.
+    const glue = Buffer.from(files.get(GLUE_FILE) ?? '').toString();
+    assert.deepEqual(trimGlue(glue, 'popmesh:function').changes, []);
+    assert.match(glue, /findLastIndex\(\(meta\) => meta\.id === taskID\)/);
+    assert.doesNotMatch(glue, /encodeInto/);
+    assert.match(glue, /taskMetas\.findLast\(/);
+    assert.doesNotMatch(glue, /ASYNC_CURRENT_TASK_IDS\.push|_createdReps\.add/);
+    assert.doesNotMatch(glue, /await _utf8AllocateAndEncodeAsync|await realloc\d+Async/);
+  });
+});
+
+test('memory and table maxima are rewritten, smaller ones kept', () => {
+  const module = Uint8Array.from(
+    coreModule(
+      section(4, [2, 0x70, 0, 5, 0x70, 1, 5, 9]),
+      section(5, [3, 0, 1, 1, 1, 200, 1, 1, 1, 9]),
+    ),
+  );
+  const pages = (4 * 1024 * 1024) / PAGE_BYTES;
+  assert.equal(pages, 64);
+  const limited = limitMemory(module, 4, 100);
+  assert.deepEqual(
+    [...limited],
+    coreModule(
+      section(4, [2, 0x70, 1, 5, 100, 0x70, 1, 5, 9]),
+      section(5, [3, 1, 1, 64, 1, 1, 64, 1, 1, 9]),
+    ),
+  );
+  const tooLarge = Uint8Array.from(coreModule(section(5, [1, 0, 65])));
+  assert.throws(() => limitMemory(tooLarge, 4, 100), /begins with/);
+});
+
+test('the debug calls go, whatever is in their strings, and nothing else does', () => {
+  const source = [
+    "if (a)\n  _debugLog('it has ) and ( and \\' in it', { a, b: c(d) });",
+    "x = '_debugLog(1);';",
+    '// _debugLog(2);',
+    '_debugLog(`x`);',
+    '  _debugLog("(", [1,\n 2]);y();',
+  ].join('\n');
+  const { source: out, debugCalls } = trimGlue(source, 'wasi:http');
+  assert.equal(debugCalls, 2);
+  assert.equal(out, "if (a)\n;\nx = '_debugLog(1);';\n// _debugLog(2);\n_debugLog(`x`);\n;y();");
+});

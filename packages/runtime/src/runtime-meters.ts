@@ -1,0 +1,65 @@
+import type { Metrics } from '@popmesh/contracts';
+import type { ExecutorLoad, UsageRow } from './executor/control.ts';
+
+/** What the room counts, by name. */
+export class RuntimeMeters {
+  readonly #counters;
+  readonly #workers;
+  readonly #running;
+  readonly #queued;
+  readonly #prepare;
+  readonly #dropped;
+
+  constructor(metrics: Metrics) {
+    const labels = ['function', 'version'];
+    const counter = (name: string, help: string) =>
+      metrics.counter(`popmesh_function_${name}`, help, labels);
+    this.#counters = {
+      requests: counter('requests_total', 'Requests answered'),
+      errors: counter('errors_total', 'Requests that ended in an error of function or platform'),
+      coldStarts: counter('cold_starts_total', 'Requests that waited for a first instance'),
+      wallMs: counter('wall_ms_total', 'Milliseconds from request to response'),
+      cpuMs: counter('cpu_ms_total', 'CPU milliseconds of the worker threads'),
+      bytesIn: counter('bytes_in_total', 'Bytes of request bodies'),
+      bytesOut: counter('bytes_out_total', 'Bytes of response bodies'),
+      gbSeconds: counter('gb_seconds_total', 'Memory limit times running time'),
+    } as const;
+    const perNamespace = ['namespace'];
+    this.#workers = metrics.gauge('popmesh_executor_workers', 'Worker threads', perNamespace);
+    this.#running = metrics.gauge('popmesh_executor_running', 'Requests running', perNamespace);
+    this.#queued = metrics.gauge('popmesh_executor_queued', 'Requests waiting', perNamespace);
+    this.#prepare = metrics.histogram(
+      'popmesh_prepare_ms',
+      'Time to check and prepare a component, by outcome',
+      [5, 50, 250, 500, 1_000, 2_500, 5_000, 10_000],
+      ['outcome'],
+    );
+    this.#dropped = metrics.counter(
+      'popmesh_log_lines_dropped_total',
+      'Function log lines dropped',
+    );
+  }
+
+  prepared(ms: number, outcome: string): void {
+    this.#prepare.observe(ms, { outcome });
+  }
+
+  logsDropped(count: number): void {
+    if (count > 0) this.#dropped.add(count);
+  }
+
+  used(row: UsageRow): void {
+    const labels = { function: row.function, version: String(row.version) };
+    for (const [key, counter] of Object.entries(this.#counters)) {
+      const value = row[key as keyof typeof row] as number;
+      if (value > 0) counter.add(value, labels);
+    }
+  }
+
+  load(namespace: string, load: ExecutorLoad): void {
+    const labels = { namespace };
+    this.#workers.set(load.workers, labels);
+    this.#running.set(load.running, labels);
+    this.#queued.set(load.queued, labels);
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { FunctionId } from '@popmesh/contracts';
+import { GLUE_FILE } from './prepare/generate-options.ts';
+import { buildGuest } from './testing/guests.ts';
+import { Harness, testClock } from './testing/harness.ts';
+
+const simple = (text: string): string => `
+let count = 0;
+export async function handle(id, request) {
+  return { status: 200, headers: '', body: { tag: 'text', val: '${text} ' + ++count } };
+}`;
+
+describe('the life of an executor', () => {
+  let harness: Harness;
+  before(async () => {
+    harness = await Harness.start();
+  });
+  after(() => harness.stop());
+
+  test('kill -9: another takes over at the same address, everything loaded', async () => {
+    const id: FunctionId = 'crash/hello';
+    await harness.deploy(id);
+    const address = harness.address('crash');
+    const pid = harness.runtime.executors().find((it) => it.namespace === 'crash')?.pid;
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGKILL');
+    const killedMs = performance.now();
+    await harness.until(() => harness.address('crash').port !== address.port);
+    await harness.until(() => harness.address('crash').port === address.port);
+    const tookMs = performance.now() - killedMs;
+    assert.equal((await harness.call(id, '/hello', { agent: false })).text, 'hello');
+    // Alone on a machine it is below 500 ms; tests run beside others.
+    assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  });
+
+  test('namespaces have processes of their own', async () => {
+    await harness.deploy('one/hello');
+    await harness.deploy('two/hello');
+    const pids = harness.runtime.executors().map((it) => it.pid);
+    assert.equal(new Set(pids).size, pids.length);
+    const answer = await harness.call('two/hello', '/hello', { ...harness.address('one') });
+    assert.equal(answer.code, 'function_not_found');
+  });
+
+  test('a removed function is gone, and its executor with the last one', async () => {
+    await harness.deploy('gone/hello');
+    await harness.runtime.remove('gone/hello');
+    assert.ok(!harness.runtime.dataPlanes().some((it) => it.namespace === 'gone'));
+    assert.ok(!harness.runtime.executors().some((it) => it.namespace === 'gone'));
+  });
+
+  test('a split follows its weights, and one client stays with one version', async () => {
+    const id: FunctionId = 'split/hello';
+    const [one, two] = await Promise.all([
+      harness.prepare(await buildGuest(simple('one'))),
+      harness.prepare(await buildGuest(simple('two'))),
+    ]);
+    await harness.apply(id, [
+      { version: 1, weight: 80, prepared: one },
+      { version: 2, weight: 20, prepared: two },
+    ]);
+    const versionFor = async (key: string) =>
+      (await harness.call(id, '/', { headers: { 'popmesh-client-key': key } })).headers[
+        'popmesh-version'
+      ];
+    const keys = Array.from({ length: 200 }, (_, i) => `client-${i}`);
+    const first = await Promise.all(keys.map(versionFor));
+    const second = await Promise.all(keys.map(versionFor));
+    assert.deepEqual(first, second);
+    const share = first.filter((version) => version === '2').length / keys.length;
+    assert.ok(share > 0.1 && share < 0.3, `${share}`);
+  });
+
+  test('a new version takes over without one failed request', async () => {
+    const id: FunctionId = 'roll/hello';
+    const one = await harness.prepare(await buildGuest(simple('one')));
+    const two = await harness.prepare(await buildGuest(simple('two')));
+    await harness.apply(id, [{ version: 1, weight: 100, prepared: one }]);
+    let going = true;
+    const seen: string[] = [];
+    const client = (async () => {
+      while (going) {
+        const answer = await harness.call(id, '/');
+        assert.equal(answer.status, 200);
+        seen.push(String(answer.headers['popmesh-version']));
+      }
+    })();
+    await harness.apply(id, [{ version: 2, weight: 100, prepared: two }]);
+    assert.match((await harness.call(id, '/')).text, /^two /);
+    going = false;
+    await client;
+    assert.deepEqual([...new Set(seen)].sort(), seen.includes('1') ? ['1', '2'] : ['2']);
+  });
+
+  test('an older revision changes nothing', async () => {
+    const id: FunctionId = 'old/hello';
+    const prepared = await harness.prepare(await buildGuest(simple('one')));
+    await harness.apply(id, [{ version: 5, weight: 100, prepared }]);
+    await harness.runtime.apply({ function: id, revision: 0n, targets: [] });
+    assert.equal((await harness.call(id, '/')).headers['popmesh-version'], '5');
+  });
+
+  test('isolation by request: nothing is left of the one before', async () => {
+    const id: FunctionId = 'fresh/hello';
+    await harness.deploy(id, { isolation: 'request' }, await buildGuest(simple('n')));
+    for (let i = 0; i < 10; i++) assert.equal((await harness.call(id, '/')).text, 'n 1');
+    const many = await Promise.all(Array.from({ length: 10 }, () => harness.call(id, '/')));
+    assert.ok(many.every((answer) => answer.text === 'n 1'));
+  });
+
+  test('an idle function leaves its thread, and comes back cold', async () => {
+    const id: FunctionId = 'idle/hello';
+    await harness.deploy(id, { scaling: { idleTimeoutMs: 1 } }, await buildGuest(simple('n')));
+    // Each cold start has an instance of its own, so the count begins anew.
+    for (;;) {
+      const answer = await harness.call(id, '/');
+      assert.equal(answer.status, 200);
+      if (answer.headers['popmesh-start'] !== 'cold') {
+        // Idleness is real time here: longer than one sweep of the executor.
+        await testClock.sleep(300);
+        continue;
+      }
+      assert.equal(answer.text, 'n 1');
+      break;
+    }
+  });
+
+  test('drain lets what runs finish', async () => {
+    const id: FunctionId = 'drain/hello';
+    await harness.deploy(id);
+    const slow = harness.call(id, '/sleep?ms=300');
+    await harness.call(id, '/hello');
+    await harness.runtime.drain();
+    assert.equal((await slow).text, 'slept');
+  });
+
+  test('a damaged file on disk is refused at load and made again by prepare', async () => {
+    const component = await buildGuest(simple('damage'));
+    const prepared = await harness.prepare(component);
+    const file = join(prepared.directory, GLUE_FILE);
+    const bytes = await readFile(file);
+    bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    await assert.rejects(
+      harness.apply('damaged/hello', [{ version: 1, weight: 1, prepared }]),
+      (error: { code?: string }) => error.code === 'digest_mismatch',
+    );
+    const again = await harness.prepare(component);
+    await harness.apply('damaged/hello', [{ version: 1, weight: 1, prepared: again }]);
+    assert.equal((await harness.call('damaged/hello', '/')).text, 'damage 1');
+    const left = await readdir(join(harness.directory, 'prepared'));
+    assert.ok(left.every((name) => !name.startsWith('.')));
+  });
+});
+
+test('more functions than threads: each is served, the idle ones make room', async () => {
+  const harness = await Harness.start({ workersMax: 3 });
+  try {
+    const ids = Array.from({ length: 6 }, (_, i): FunctionId => `many/f${i}`);
+    const prepared = await harness.prepare(await buildGuest(simple('many')));
+    for (const id of ids) await harness.apply(id, [{ version: 1, weight: 1, prepared }]);
+    for (let round = 0; round < 2; round++) {
+      for (const id of ids) {
+        const answer = await harness.call(id, '/');
+        assert.equal(answer.status, 200, answer.text);
+      }
+    }
+  } finally {
+    await harness.stop();
+  }
+});
+
+test('a route alone needs no start; the first request makes one', async () => {
+  const harness = await Harness.start();
+  try {
+    const prepared = await harness.prepare(await buildGuest(simple('cold')));
+    const { create, FunctionConfigSchema } = await import('@popmesh/protocol');
+    const config = create(FunctionConfigSchema, {});
+    await harness.runtime.apply({
+      function: 'cold/hello',
+      revision: 1n,
+      warm: false,
+      targets: [{ version: 1, weight: 1, prepared, config }],
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => harness.call('cold/hello', '/')),
+    );
+    assert.ok(answers.every((answer) => answer.status === 200));
+    assert.equal(answers[0]?.headers['popmesh-start'], 'cold');
+  } finally {
+    await harness.stop();
+  }
+});

@@ -1,0 +1,263 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Clock,
+  type FunctionId,
+  type Logger,
+  type LogLevel,
+  type Metrics,
+  PopmeshError,
+  parseFunctionId,
+  type Random,
+  type Startable,
+} from '@popmesh/contracts';
+import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
+import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
+import { addUsage, emptyUsage } from './executor/usage.ts';
+import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
+import { type Artifact, type Prepared, Preparer } from './prepare/preparer.ts';
+import { PreparedStore } from './prepare/store.ts';
+import { RuntimeMeters } from './runtime-meters.ts';
+import { ExecutorSupervisor } from './supervisor.ts';
+import { UsageJournal } from './usage-journal.ts';
+
+/** The room's driver: preparing on one side, one supervised executor per namespace on the other. */
+
+export interface FunctionLog {
+  readonly timeMs: number;
+  readonly function: FunctionId;
+  readonly version: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly requestId: string;
+}
+
+export interface DataPlaneAddress {
+  readonly namespace: string;
+  readonly address: string;
+}
+
+export interface RuntimeOptions {
+  /** Where prepared components are kept. */
+  readonly directory: string;
+  readonly identity: { readonly node: string; readonly pop: string; readonly region: string };
+  readonly config?: RuntimeConfigInput;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly onLog?: (entry: FunctionLog) => void;
+  readonly onDataPlanesChanged?: (planes: DataPlaneAddress[]) => void;
+  /** A function that was applied cannot be served any more: it keeps ending its executor. */
+  readonly onFunctionLost?: (id: FunctionId, error: PopmeshError) => void;
+}
+
+export interface Runtime extends Startable {
+  /** Checks and prepares; from disk when it was done before. Refuses with the reason. */
+  prepare(
+    artifact: Artifact,
+    limits: { readonly memoryMb: number },
+    signal: AbortSignal,
+  ): Promise<Prepared>;
+  /** Resolves when the namespace's executor serves it. An older revision is ignored. */
+  apply(deployment: Deployment): Promise<void>;
+  remove(id: FunctionId): Promise<void>;
+  dataPlanes(): DataPlaneAddress[];
+  /** Share of this machine that is in use, 0 to 1. */
+  load(): number;
+  /** Totals since the start, per function and version. */
+  usage(): UsageRow[];
+  /** Executors by namespace, for status pages and for tests. */
+  executors(): { readonly namespace: string; readonly pid: number | undefined }[];
+  /** Resolves when all requests are answered; new ones are still served. */
+  drain(): Promise<void>;
+  /** The memory limit a function gets for what it asked: default and ceiling applied. */
+  memoryMb(asked: number | undefined): number;
+}
+
+export function createRuntime(options: RuntimeOptions): Runtime {
+  return new NodeRuntime(options);
+}
+
+const STOP_GRACE_MS = 2_000;
+
+class NodeRuntime implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #config: RuntimeConfig;
+  readonly #store: PreparedStore;
+  readonly #preparer: Preparer;
+  readonly #preparedRoot: string;
+  readonly #executors = new Map<string, ExecutorSupervisor>();
+  readonly #usage = new Map<string, UsageRow>();
+  readonly #loads = new Map<string, ExecutorLoad>();
+  readonly #meters: RuntimeMeters;
+  readonly #journal: UsageJournal;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#config = runtimeConfigSchema.parse(options.config);
+    this.#preparedRoot = join(options.directory, 'prepared');
+    this.#store = new PreparedStore(this.#preparedRoot, options.random);
+    this.#preparer = new Preparer({
+      store: this.#store,
+      config: this.#config,
+      clock: options.clock,
+    });
+    this.#meters = new RuntimeMeters(options.metrics);
+    this.#journal = new UsageJournal({
+      directory: join(options.directory, 'usage'),
+      place: options.identity,
+      filesMax: this.#config.usageFilesMax,
+      clock: options.clock,
+      logger: options.logger,
+    });
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true });
+    await this.#store.open();
+    await this.#journal.start();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= (async () => {
+      this.#preparer.cancelAll();
+      await Promise.all([...this.#executors.values()].map((it) => it.stop(STOP_GRACE_MS)));
+      await this.#journal.stop();
+    })();
+    return this.#stopping;
+  }
+
+  memoryMb(asked: number | undefined): number {
+    const { default: fallback, ceiling } = this.#config.limits.memoryMb;
+    return Math.min(asked === undefined || asked === 0 ? fallback : asked, ceiling);
+  }
+
+  async prepare(
+    artifact: Artifact,
+    limits: { readonly memoryMb: number },
+    signal: AbortSignal,
+  ): Promise<Prepared> {
+    const startedMs = this.#options.clock.monotonic();
+    const outcome = await this.#preparer
+      .prepare(artifact, this.memoryMb(limits.memoryMb), signal)
+      .catch((caught: unknown) => PopmeshError.from(caught));
+    const failed = outcome instanceof PopmeshError;
+    this.#meters.prepared(
+      this.#options.clock.monotonic() - startedMs,
+      failed ? outcome.code : 'ok',
+    );
+    if (failed) throw outcome;
+    return outcome;
+  }
+
+  async apply(deployment: Deployment): Promise<void> {
+    if (this.#stopping !== undefined) throw new PopmeshError('unavailable', 'Stopping');
+    const { namespace } = parseFunctionId(deployment.function);
+    await this.#executorOf(namespace).apply(this.#plan(deployment));
+  }
+
+  async remove(id: FunctionId): Promise<void> {
+    const { namespace } = parseFunctionId(id);
+    const executor = this.#executors.get(namespace);
+    if (executor === undefined) return;
+    await executor.remove(id);
+    if (executor.functions > 0) return;
+    this.#executors.delete(namespace);
+    this.#loads.delete(namespace);
+    this.#announce();
+    await executor.drain().catch(() => {});
+    await executor.stop(STOP_GRACE_MS);
+  }
+
+  dataPlanes(): DataPlaneAddress[] {
+    const planes: DataPlaneAddress[] = [];
+    for (const [namespace, executor] of this.#executors) {
+      if (executor.address !== undefined) planes.push({ namespace, address: executor.address });
+    }
+    return planes;
+  }
+
+  executors(): { namespace: string; pid: number | undefined }[] {
+    return [...this.#executors].map(([namespace, { pid }]) => ({ namespace, pid }));
+  }
+
+  load(): number {
+    let cores = 0;
+    let fullest = 0;
+    for (const load of this.#loads.values()) {
+      cores += load.cpuCores;
+      if (load.capacity > 0) {
+        fullest = Math.max(fullest, (load.running + load.queued) / load.capacity);
+      }
+    }
+    return Math.min(1, Math.max(cores / availableParallelism(), fullest));
+  }
+
+  usage(): UsageRow[] {
+    return [...this.#usage.values()].map((row) => ({ ...row }));
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([...this.#executors.values()].map((executor) => executor.drain()));
+  }
+
+  #plan(deployment: Deployment): PlannedDeployment {
+    return {
+      function: deployment.function,
+      revision: String(deployment.revision),
+      warm: deployment.warm ?? true,
+      targets: deployment.targets.map(({ version, weight, prepared, config }) => ({
+        version,
+        weight,
+        digest: prepared.digest,
+        door: prepared.door,
+        directory: prepared.directory,
+        plan: planFunction(config, prepared.door, prepared.memoryMb, this.#config),
+      })),
+    };
+  }
+
+  #executorOf(namespace: string): ExecutorSupervisor {
+    let executor = this.#executors.get(namespace);
+    if (executor === undefined) {
+      executor = new ExecutorSupervisor({
+        namespace,
+        place: this.#options.identity,
+        preparedRoot: this.#preparedRoot,
+        config: this.#config,
+        clock: this.#options.clock,
+        logger: this.#options.logger.child({ namespace }),
+        onAddress: () => this.#announce(),
+        onLost: (id, error) => this.#options.onFunctionLost?.(id, error),
+        onMessage: (message) => this.#receive(namespace, message),
+      });
+      this.#executors.set(namespace, executor);
+    }
+    return executor;
+  }
+
+  #announce(): void {
+    if (this.#stopping === undefined) this.#options.onDataPlanesChanged?.(this.dataPlanes());
+  }
+
+  #receive(namespace: string, message: FromExecutor): void {
+    if (message.type === 'logs') {
+      for (const entry of message.entries) this.#options.onLog?.(entry);
+      this.#meters.logsDropped(message.dropped);
+    } else if (message.type === 'usage') {
+      this.#loads.set(namespace, message.load);
+      for (const row of message.rows) {
+        const key = `${row.function}@${row.version}`;
+        const total = this.#usage.get(key) ?? emptyUsage(row.function, row.version);
+        addUsage(total, row);
+        this.#usage.set(key, total);
+        this.#meters.used(row);
+        this.#journal.add(row);
+      }
+      this.#meters.load(namespace, message.load);
+    }
+  }
+}

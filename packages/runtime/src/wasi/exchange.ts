@@ -1,0 +1,119 @@
+import { PopmeshError } from '@popmesh/contracts';
+import type { GuestRequest, GuestResponse, InstanceContext } from '../worker/door.ts';
+import type { BodySink } from './body-sink.ts';
+import { contentLength, Fields } from './fields.ts';
+import { IncomingRequest } from './http-incoming.ts';
+import type { Tagged } from './http-method.ts';
+import { OutgoingResponse } from './http-outgoing.ts';
+import type { Lifetime } from './readiness.ts';
+import type { Result } from './result.ts';
+import { sendBody } from './send-body.ts';
+
+/**
+ * One request while the guest has it: the incoming request, the out-parameter, and the
+ * response on its way out. Ends when both the head is settled and the guest has returned.
+ */
+export class Exchange {
+  readonly request: IncomingRequest;
+  readonly outparam: ResponseOutparam;
+  readonly signal: AbortSignal;
+  /** Settles with the head. */
+  readonly head: Promise<GuestResponse>;
+  readonly #context: InstanceContext;
+  readonly #bodyless: boolean;
+  #resolve: (response: GuestResponse) => void = () => {};
+  #reject: (error: PopmeshError) => void = () => {};
+  #answered = false;
+  #sink: BodySink | undefined;
+  /** Sends the head now. */
+  #go: (() => void) | undefined;
+  /** The instance was told to outlive the head of this response. */
+  retained = false;
+
+  constructor(
+    context: InstanceContext,
+    lifetime: Lifetime,
+    request: GuestRequest,
+    signal: AbortSignal,
+  ) {
+    this.#context = context;
+    this.#bodyless = request.method === 'HEAD';
+    this.signal = signal;
+    this.request = new IncomingRequest(lifetime, request);
+    this.outparam = new ResponseOutparam(this);
+    this.head = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  answer(result: Result<OutgoingResponse, Tagged>): void {
+    if (this.#answered) throw new Error('response-outparam: set a second time');
+    this.#answered = true;
+    if (result.tag === 'err') {
+      const detail = typeof result.val.val === 'string' ? `: ${result.val.val}` : '';
+      this.#reject(
+        new PopmeshError('function_threw', `the function answered ${result.val.tag}${detail}`),
+      );
+      return;
+    }
+    const { fields, sink } = OutgoingResponse.parts(result.val);
+    const headers = Fields.list(fields);
+    const status = result.val.statusCode();
+    if (Number.isNaN(contentLength(headers))) {
+      sink?.fail('invalid content-length');
+      this.#reject(new PopmeshError('invalid_response', 'content-length is not a length'));
+      return;
+    }
+    this.#sink = sink;
+    if (this.#bodyless || status === 304) sink?.expectNothing();
+    else if (sink === undefined && (contentLength(headers) ?? 0) !== 0) {
+      this.#reject(new PopmeshError('invalid_response', 'content-length without a body'));
+      return;
+    }
+    this.#go = sendBody(sink, this.#context, 'held', (body) => {
+      // A body that broke before its head left is an error of its own, not a half answer.
+      if (sink?.state === 'broken') {
+        this.#reject(new PopmeshError('invalid_response', sink.failure));
+      } else this.#resolve({ status, headers, body });
+    });
+  }
+
+  /** The guest's `handle` has returned. */
+  returned(): void {
+    if (!this.#answered) {
+      this.#answered = true;
+      this.#reject(
+        new PopmeshError('invalid_response', 'the function returned without a response'),
+      );
+    }
+    this.#sink?.fail('the function ended before its body did');
+    this.#go?.();
+  }
+
+  /** The guest trapped, or was ended. */
+  failed(error: PopmeshError): void {
+    this.#answered = true;
+    this.#reject(error);
+    this.#sink?.fail(error.message);
+    IncomingRequest.fail(this.request, error.message);
+  }
+
+  /** The client is gone: reads fail and writes end, so that an orderly guest returns. */
+  cancelled(): void {
+    IncomingRequest.fail(this.request, 'the client is gone');
+    this.#sink?.fail('the client is gone');
+  }
+}
+
+export class ResponseOutparam {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  static set(outparam: ResponseOutparam, result: Result<OutgoingResponse, Tagged>): void {
+    outparam.#exchange.answer(result);
+  }
+}

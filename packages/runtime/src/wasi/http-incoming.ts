@@ -1,0 +1,147 @@
+import type { Body, GuestRequest, GuestResponse } from '../worker/door.ts';
+import { Fields } from './fields.ts';
+import {
+  methodVariant,
+  schemeVariant,
+  splitUrl,
+  type Tagged,
+  type UrlParts,
+} from './http-method.ts';
+import { InputStream } from './input-stream.ts';
+import { Pollable } from './pollable.ts';
+import type { Lifetime, Source } from './readiness.ts';
+import { ERR, ok, type Result } from './result.ts';
+
+/** The messages that come to the guest: a client's request, a server's response. */
+
+export class IncomingBody {
+  readonly #input: InputStream;
+  readonly #lifetime: Lifetime;
+  #streamed = false;
+
+  constructor(lifetime: Lifetime, input: InputStream) {
+    this.#lifetime = lifetime;
+    this.#input = input;
+  }
+
+  /** Once. */
+  stream(): Result<InputStream, undefined> {
+    if (this.#streamed) return ERR;
+    this.#streamed = true;
+    return ok(this.#input);
+  }
+
+  static finish(body: IncomingBody): FutureTrailers {
+    body.#input.close();
+    return new FutureTrailers(body.#lifetime);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#streamed) this.#input.close();
+  }
+}
+
+const ALWAYS: Source = Object.freeze({ ready: () => true, add: () => {}, remove: () => {} });
+
+/** Trailers are not carried: the answer is there at once, and is none. */
+export class FutureTrailers {
+  readonly #lifetime: Lifetime;
+  #given = false;
+
+  constructor(lifetime: Lifetime) {
+    this.#lifetime = lifetime;
+  }
+
+  subscribe(): Pollable {
+    return new Pollable(ALWAYS, this.#lifetime);
+  }
+
+  get(): Result<Result<undefined, never>, undefined> {
+    if (this.#given) return ERR;
+    this.#given = true;
+    return ok(ok(undefined));
+  }
+}
+
+class Incoming {
+  readonly #lifetime: Lifetime;
+  readonly #input: InputStream;
+  readonly #fields: Fields;
+  #consumed = false;
+
+  constructor(lifetime: Lifetime, headers: [string, string][], body: Body) {
+    this.#lifetime = lifetime;
+    this.#fields = Fields.incoming(headers);
+    this.#input = new InputStream(lifetime, body);
+  }
+
+  headers(): Fields {
+    return this.#fields;
+  }
+
+  /** Once. */
+  consume(): Result<IncomingBody, undefined> {
+    if (this.#consumed) return ERR;
+    this.#consumed = true;
+    return ok(new IncomingBody(this.#lifetime, this.#input));
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#consumed) this.#input.close();
+  }
+
+  static input(incoming: Incoming): InputStream {
+    return incoming.#input;
+  }
+}
+
+export class IncomingRequest extends Incoming {
+  readonly #method: string;
+  readonly #url: string;
+  #parts: UrlParts | undefined;
+
+  constructor(lifetime: Lifetime, request: GuestRequest) {
+    super(lifetime, request.headers, request.body);
+    this.#method = request.method;
+    this.#url = request.url;
+  }
+
+  method(): Tagged {
+    return methodVariant(this.#method);
+  }
+
+  pathWithQuery(): string {
+    return this.#split().pathWithQuery;
+  }
+
+  scheme(): Tagged {
+    return schemeVariant(this.#split().scheme);
+  }
+
+  authority(): string {
+    return this.#split().authority;
+  }
+
+  /** The client is gone or the deadline has passed. */
+  static fail(request: IncomingRequest, message: string): void {
+    Incoming.input(request).fail(message);
+  }
+
+  #split(): UrlParts {
+    this.#parts ??= splitUrl(this.#url);
+    return this.#parts;
+  }
+}
+
+export class IncomingResponse extends Incoming {
+  readonly #status: number;
+
+  constructor(lifetime: Lifetime, response: GuestResponse) {
+    super(lifetime, response.headers, response.body);
+    this.#status = response.status;
+  }
+
+  status(): number {
+    return this.#status;
+  }
+}

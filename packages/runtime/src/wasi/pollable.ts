@@ -1,0 +1,58 @@
+import { WASI_LIMITS } from './limits.ts';
+import type { Lifetime, Source } from './readiness.ts';
+
+/** `wasi:io/poll`. `block` and `poll` suspend the guest by JSPI; the thread goes on. */
+export class Pollable {
+  readonly #source: Source;
+  readonly #lifetime: Lifetime;
+
+  constructor(source: Source, lifetime: Lifetime) {
+    this.#source = source;
+    this.#lifetime = lifetime;
+  }
+
+  ready(): boolean {
+    return this.#source.ready();
+  }
+
+  async block(): Promise<void> {
+    this.#lifetime.check();
+    if (!this.#source.ready()) await this.#lifetime.wait([this.#source]);
+  }
+
+  /** The glue makes an empty object of the class for a handle that it does not know. */
+  static is(value: unknown): value is Pollable {
+    return typeof value === 'object' && value !== null && #source in value;
+  }
+
+  static source(pollable: Pollable): Source {
+    return pollable.#source;
+  }
+}
+
+/** Answers the indexes of the ready ones; waits while there are none. */
+export function createPoll(lifetime: Lifetime) {
+  return async function poll(list: Pollable[]): Promise<Uint32Array> {
+    lifetime.check();
+    if (list.length === 0) throw lifetime.trap('wasi:io/poll: the list is empty');
+    if (list.length > WASI_LIMITS.pollables) {
+      throw lifetime.trap(`wasi:io/poll: more than ${WASI_LIMITS.pollables} pollables`);
+    }
+    const sources = list.map((pollable) => {
+      if (!Pollable.is(pollable)) throw lifetime.trap('wasi:io/poll: not a pollable');
+      return Pollable.source(pollable);
+    });
+    let ready = readyIndexes(sources);
+    while (ready.length === 0) {
+      await lifetime.wait(sources);
+      ready = readyIndexes(sources);
+    }
+    return Uint32Array.from(ready);
+  };
+}
+
+function readyIndexes(sources: readonly Source[]): number[] {
+  const indexes: number[] = [];
+  for (let i = 0; i < sources.length; i++) if (sources[i]?.ready() === true) indexes.push(i);
+  return indexes;
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '@popmesh/contracts';
+import type { Body, Pipe } from '../worker/door.ts';
+import type { BodySink } from './body-sink.ts';
+import { WASI_LIMITS } from './limits.ts';
+
+export interface SendContext {
+  readonly clock: Clock;
+  createPipe(): Pipe;
+}
+
+/**
+ * Decides how a body leaves: whole when the guest finishes it within `headHoldMs`, else as a
+ * pipe. Refused: a pipe always (a pipe costs a hello-world three messages between threads),
+ * and waiting for the end always (an event stream would never begin).
+ *
+ * `send` is called exactly once, perhaps at once. A whole body leaves when it is finished
+ * (`whole: 'at-once'`), or is kept for the returned function, within the same time (`'held'`).
+ */
+export function sendBody(
+  sink: BodySink | undefined,
+  context: SendContext,
+  whole: 'at-once' | 'held',
+  send: (body: Body) => void,
+): () => void {
+  let sent = false;
+  const go = (): void => {
+    if (sent) return;
+    sent = true;
+    timer?.cancel();
+    if (sink === undefined) {
+      send({ kind: 'none' });
+      return;
+    }
+    sink.onDecisive = undefined;
+    send(sink.finished ? sink.takeAll() : sink.attach(context.createPipe()));
+  };
+  const decide = (): void => {
+    const isWhole = sink === undefined || sink.finished;
+    if (isWhole ? whole === 'at-once' : sink.state === 'broken' || sink.budget() === 0) go();
+  };
+  let timer: { cancel(): void } | undefined;
+  decide();
+  if (!sent) {
+    timer = context.clock.setTimer(WASI_LIMITS.headHoldMs, go);
+    if (sink !== undefined) sink.onDecisive = decide;
+  }
+  return go;
+}

@@ -1,0 +1,118 @@
+import { webcrypto } from 'node:crypto';
+import { parentPort } from 'node:worker_threads';
+import { PopmeshError } from '@popmesh/contracts';
+import { clockFrom } from '../clock-from.ts';
+import { createOutbound } from '../outbound/index.ts';
+import { wasiHttpDoor } from '../wasi/door.ts';
+import { createContextFactory } from './context.ts';
+import { functionDoor } from './function-door.ts';
+import { InstancePool } from './instance-pool.ts';
+import { Outbox } from './outbox.ts';
+import { preparedFiles } from './prepared-files.ts';
+import { RequestLoop } from './request-loop.ts';
+import { type Batch, CELL, FROM_WORKER, type LoadMessage, type WorkerReply } from './wire.ts';
+
+/**
+ * Entry of a worker thread: blank until one `load` message makes it the slot of one function
+ * version. Its first batch may follow at once. A spinning guest is ended from outside, by
+ * terminating this thread. Everything is imported up front: a spare pays for it, not a request.
+ */
+
+const port = parentPort;
+if (port === null) throw new Error('this is the entry of a worker thread');
+
+// A turn of this thread's event loop is marked where work begins: at messages and timers.
+let loop: RequestLoop | undefined;
+let cells: Int32Array<SharedArrayBuffer> | undefined;
+let instances: InstancePool | undefined;
+const PAGE_BYTES = 65_536;
+const clock = clockFrom({
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer: (ms, run) => {
+    const handle = setTimeout(() => {
+      loop?.beginTurn();
+      run();
+    }, ms);
+    return { cancel: () => clearTimeout(handle) };
+  },
+});
+
+const reply = (message: WorkerReply): void => port.postMessage(message);
+const outbox = new Outbox(
+  (batch: Batch, transfer) => port.postMessage(batch, transfer),
+  (run) => setImmediate(run),
+);
+
+/** Answers go out, and the HTTP thread may send again; it is told so when it waits to. */
+function endTurn(): void {
+  if (cells === undefined) return;
+  Atomics.store(cells, CELL.memoryPages, (instances?.memoryBytes() ?? 0) / PAGE_BYTES);
+  Atomics.sub(cells, CELL.posted, 1);
+  const wanted = Atomics.exchange(cells, CELL.wanted, 0) === 1;
+  if (!outbox.flush() && wanted) port?.postMessage([]);
+}
+
+async function load(message: LoadMessage): Promise<void> {
+  const { limits, door: doorName, isolation, concurrency } = message;
+  const door = doorName === 'wasi:http' ? wasiHttpDoor : functionDoor;
+  const memoryLimitBytes = limits.memoryMb * 1024 * 1024;
+  const contexts = createContextFactory({
+    message,
+    clock,
+    createOutbound,
+    randomBytes: (length) => webcrypto.getRandomValues(new Uint8Array(length)),
+    log: (level, text, requestId) => outbox.push(FROM_WORKER.log, level, text, requestId),
+    requestIdOf: (id) => loop?.running.get(id)?.requestId ?? '',
+    onlyRequestId: () => {
+      const running = loop?.running;
+      return running?.size === 1 ? (running.values()[0]?.requestId ?? '') : '';
+    },
+    onRetained: (count) => outbox.push(FROM_WORKER.retained, count),
+    onReleased: (instance) => pool.released(instance),
+  });
+  const pool = new InstancePool({
+    door,
+    files: preparedFiles(message.glueUrl, message.modules),
+    createContext: contexts.create,
+    mode:
+      isolation === 'request' ? 'fresh' : door.instanceConcurrency === 1 ? 'exclusive' : 'shared',
+    callsMax: message.instanceCallsMax,
+    memoryRetireBytes: (memoryLimitBytes * message.instanceMemoryRetirePercent) / 100,
+    spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
+    onDiscard: contexts.forget,
+  });
+  cells = message.cells;
+  instances = pool;
+  loop = new RequestLoop({
+    pool,
+    outbox,
+    cells: message.cells,
+    pipeBufferBytes: message.pipeBufferBytes,
+    memoryLimitBytes,
+    explain: contexts.explain,
+    schedule: (run) => setImmediate(run),
+  });
+  await pool.warm();
+}
+
+/** Fresh instances made ahead of need, each with a memory of its own. */
+const SPARE_INSTANCES_MAX = 4;
+
+process.on('unhandledRejection', (reason) => loop?.crash(reason));
+process.on('uncaughtException', (error) => loop?.crash(error));
+
+port.on('message', (message: LoadMessage | Batch) => {
+  if (Array.isArray(message)) {
+    setImmediate(endTurn);
+    loop?.receive(message);
+    return;
+  }
+  load(message).then(
+    () => reply({ type: 'loaded' }),
+    (caught: unknown) => {
+      const error = PopmeshError.from(caught, 'invalid_component');
+      reply({ type: 'load-failed', code: error.code, message: error.message.slice(0, 2_000) });
+    },
+  );
+});

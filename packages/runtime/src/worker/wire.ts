@@ -1,0 +1,100 @@
+import type { LogLevel } from '@popmesh/contracts';
+import type { DoorName, InstanceConfig } from './door.ts';
+
+/**
+ * What the HTTP thread and a worker say to each other. Requests travel in batches, one
+ * flat array of operations per event-loop turn: structured clone of one array of
+ * primitives costs a fraction of one object per message.
+ */
+
+/** HTTP thread to worker: the operation, then its fields in this order. */
+export const TO_WORKER = {
+  /** id, sequence, requestId, method, url, headerLines, bodyKind, body */
+  request: 1,
+  /** id, bytes */
+  chunk: 2,
+  /** id, error ('' for a clean end) */
+  end: 3,
+  /** id */
+  abort: 4,
+  /** id, bytes consumed of the response body */
+  credit: 5,
+} as const;
+
+/** Worker to HTTP thread. Every request gets one `settled` in the end. */
+export const FROM_WORKER = {
+  /** id, status, headerLines, bodyKind, body; with any body kind but `pipe` it settles, too */
+  response: 1,
+  /** id, bytes */
+  chunk: 2,
+  /** id, error; settles */
+  end: 3,
+  /** id, code, message; settles */
+  failed: 4,
+  /** id, bytes consumed of the request body */
+  credit: 5,
+  /** level, message, requestId */
+  log: 6,
+  /** count of requests whose work outlives the response */
+  retained: 7,
+  /** bytes of all linear memories, instances made, traps */
+  instances: 8,
+} as const;
+
+export const FIELDS_TO_WORKER: Readonly<Record<number, number>> = { 1: 8, 2: 2, 3: 2, 4: 1, 5: 2 };
+
+export const BODY_KIND = { none: 0, bytes: 1, text: 2, pipe: 3 } as const;
+
+export type Batch = unknown[];
+
+/** Cells of the memory that both threads see (Int32Array over a SharedArrayBuffer). */
+export const CELL = {
+  /** Raised with every turn of the worker's event loop and every request that ends. */
+  turn: 0,
+  /** Highest sequence whose request was handed to the guest. */
+  started: 1,
+  /** `started` when the present turn began. */
+  startedBeforeTurn: 2,
+  /** Batches that are posted and whose turn in the worker has not ended. */
+  posted: 3,
+  /** 1 when the HTTP thread holds operations back until the worker says that it can take them. */
+  wanted: 4,
+  /** Pages of all linear memories at the end of the last turn. */
+  memoryPages: 5,
+  length: 6,
+} as const;
+
+export interface WorkerLimits {
+  readonly memoryMb: number;
+  readonly outboundConcurrent: number;
+  readonly outboundTotal: number;
+  readonly outboundMb: number;
+  readonly logKb: number;
+}
+
+/** The one message that turns a blank worker into a function's slot. */
+export interface LoadMessage {
+  readonly type: 'load';
+  readonly door: DoorName;
+  /** file: URL of the verified glue. */
+  readonly glueUrl: string;
+  readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+  readonly cells: Int32Array<SharedArrayBuffer>;
+  readonly config: InstanceConfig;
+  readonly outboundHosts: readonly string[];
+  readonly outboundAllowPrivate: readonly string[];
+  readonly outboundDeny: readonly string[];
+  readonly limits: WorkerLimits;
+  readonly isolation: 'instance' | 'request';
+  readonly concurrency: number;
+  readonly pipeBufferBytes: number;
+  readonly instanceCallsMax: number;
+  readonly instanceMemoryRetirePercent: number;
+  readonly logLineBytesMax: number;
+}
+
+export type WorkerReply =
+  | { readonly type: 'loaded' }
+  | { readonly type: 'load-failed'; readonly code: string; readonly message: string };
+
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
