@@ -1,0 +1,58 @@
+import { PopmeshError } from '@popmesh/contracts';
+
+/** Just enough of the binary format to name what a file is; bounds are checked, nothing is trusted. */
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export const notWasm = (why: string): PopmeshError =>
+  new PopmeshError('invalid_component', `this is not a WebAssembly file: ${why}`);
+
+export class WasmReader {
+  readonly #bytes: Uint8Array;
+  #at: number;
+  readonly #end: number;
+
+  constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#end;
+  }
+
+  byte(): number {
+    const value = this.#at < this.#end ? this.#bytes[this.#at] : undefined;
+    if (value === undefined) throw notWasm('it ends too early');
+    this.#at++;
+    return value;
+  }
+
+  /** Unsigned LEB128 of at most 32 bits. */
+  u32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw notWasm('a number is too long');
+  }
+
+  take(length: number): WasmReader {
+    if (length > this.#end - this.#at) throw notWasm('a section is longer than the file');
+    const part = new WasmReader(this.#bytes, this.#at, this.#at + length);
+    this.#at += length;
+    return part;
+  }
+
+  name(): string {
+    const part = this.take(this.u32());
+    try {
+      return decoder.decode(part.#bytes.subarray(part.#at, part.#end));
+    } catch {
+      throw notWasm('a name is not UTF-8');
+    }
+  }
+}

@@ -1,0 +1,11 @@
+export { type BuildOptions, type BuildResult, build, COMPONENT_BYTES_MAX } from './build.ts';
+export { BUILD_CACHE_ENTRIES_MAX } from './build-cache.ts';
+export { BUNDLE_BYTES_MAX } from './bundle.ts';
+export { type Door, detectDoor, readComponent, toComponent } from './component/component.ts';
+export { COMPONENTIZE_DEADLINE_MS } from './componentize.ts';
+export type { FunctionConfigInit } from './function-config.ts';
+export { type InitOptions, initProject, LANGUAGES, type Language } from './init-project.ts';
+export type { Engine } from './manifest/schema.ts';
+export { loadProject, MANIFEST_FILE, type Project } from './project.ts';
+export { buildRust } from './rust/build-rust.ts';
+export { standardWorld } from './starlingmonkey/standard-world.ts';

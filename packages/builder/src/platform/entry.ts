@@ -1,0 +1,7 @@
+/**
+ * What is bundled with every JavaScript function: globals first, since the author's
+ * module (reached by serve.ts) may use them at its top level.
+ */
+import './install.ts';
+
+export { handle } from './serve.ts';

@@ -1,0 +1,23 @@
+import { host, running } from './host.ts';
+
+/** Errors that nobody caught, told to the host with their stack. */
+
+export function reportError(error: unknown): void {
+  if (!running) return;
+  const [message, stack] = describe(error);
+  host.report(message.toWellFormed(), stack.toWellFormed());
+}
+
+/** Never throws, whatever was thrown. */
+function describe(error: unknown): [message: string, stack: string] {
+  try {
+    if (error instanceof Error) {
+      const cause =
+        error.cause === undefined ? '' : `\ncaused by ${describe(error.cause).join('\n')}`;
+      return [`${error.name}: ${error.message}`, `${(error.stack ?? '').trimEnd()}${cause}`];
+    }
+    return [`Uncaught ${typeof error === 'object' ? JSON.stringify(error) : String(error)}`, ''];
+  } catch {
+    return ['Uncaught value that cannot be shown', ''];
+  }
+}
