@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import type { BuildResult } from '@popmesh/builder';
+import { parseName } from '@popmesh/contracts';
+import type { Command } from 'commander';
+import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
+import type { DeployUpload } from '../control/control-api.ts';
+import { functionAddresses } from '../control/function-address.ts';
+import { bytesText, durationText } from '../terminal/words.ts';
+import { buildShown } from './build.ts';
+import { addWaitOptions, type WaitOptions, waitShown } from './rollout.ts';
+
+interface DeployOptions extends WaitOptions {
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+export function registerDeploy(program: Command, around: Surroundings): void {
+  addWaitOptions(
+    program
+      .command('deploy')
+      .description('build a function and put it on every node')
+      .argument('[folder]', 'folder with popmesh.toml, or a .wasm component', '.')
+      .option('--name <name>', 'instead of the name in popmesh.toml')
+      .option('-n, --namespace <namespace>', 'instead of the namespace in popmesh.toml'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  popmesh deploy
+  popmesh deploy examples/hello-js --json
+  popmesh deploy target/wasm32-wasip2/release/shop.wasm --name shop --namespace acme`,
+    )
+    .action(async (folder: string, options: DeployOptions, command: Command) => {
+      const terminal = terminalOf(command, around);
+      const api = apiOf(command, around, terminal);
+      const built = await buildShown(resolve(around.cwd, folder), terminal, around.interrupted);
+      const upload = uploadOf(built, options);
+      const startedMs = performance.now();
+      const deployed = await api.deploy(upload, around.interrupted);
+      const { artifact, durable } = deployed;
+      const sent =
+        artifact === undefined ? '' : `, ${artifact.newChunks} of ${artifact.chunks} chunks new`;
+      terminal.say(
+        `accepted ${terminal.style('bold', deployed.function, 'stderr')} version ${deployed.version} in ${durationText(performance.now() - startedMs)} (${bytesText(built.component.length)}${sent})`,
+      );
+      if (durable.jetstream === 'pending')
+        terminal.say('NATS is away: the nodes get it from each other, JetStream later');
+      const rollout = await waitShown({
+        api,
+        deployed,
+        options,
+        terminal,
+        signal: around.interrupted,
+      });
+      const { gateways } = await api.status().catch(() => ({ gateways: [] }));
+      const urls = functionAddresses(upload.namespace, upload.name, api.context, gateways);
+      if (terminal.json) {
+        terminal.printJson({
+          ...deployed,
+          ...(rollout === undefined ? {} : { rollout }),
+          urls: urls.flatMap(({ host, path }) => [host, path]),
+          warnings: built.warnings,
+          timings: built.timings,
+        });
+        return;
+      }
+      for (const { host, path } of urls) terminal.print(`${host}\n${path}`);
+    });
+}
+
+export function uploadOf(
+  built: BuildResult,
+  options: { readonly name?: string; readonly namespace?: string } = {},
+): DeployUpload {
+  const { engine: _shownOnly, ...config } = built.config;
+  return {
+    namespace: parseName(options.namespace ?? built.namespace, 'namespace'),
+    name: parseName(options.name ?? built.name, 'function name'),
+    manifest: { label: built.label, engine: built.engine, config },
+    component: built.component,
+  };
+}

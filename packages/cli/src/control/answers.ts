@@ -1,0 +1,99 @@
+/** What the control API answers; the schemas are with the node, which serves them as OpenAPI. */
+
+export interface Deployed {
+  readonly function: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: number;
+  readonly label: string;
+  readonly revision: string;
+  readonly artifact?: {
+    readonly digest: string;
+    readonly sizeBytes: number;
+    readonly chunks: number;
+    readonly newChunks: number;
+  };
+  readonly durable: {
+    readonly local: boolean;
+    readonly jetstream: 'stored' | 'pending' | 'disabled';
+  };
+}
+
+export interface DeployedFunction {
+  readonly function: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: number;
+  readonly label: string;
+  readonly revision: string;
+  readonly updatedAtMs: number;
+  readonly sizeBytes: number;
+  readonly engine: string;
+  readonly readyOn: readonly string[];
+  readonly digest?: string;
+}
+
+export interface Version {
+  readonly version: number;
+  readonly label: string;
+  readonly live: boolean;
+  readonly weight: number;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  readonly sizeBytes: number;
+  readonly digest: string;
+  readonly engine: string;
+}
+
+export interface RolloutNode {
+  readonly id: string;
+  readonly pop: string;
+  readonly state: 'ready' | 'pending' | 'failed' | 'unreachable';
+  readonly code?: string;
+  readonly message?: string;
+}
+
+export interface Rollout {
+  readonly function: string;
+  readonly revision: string;
+  readonly total: number;
+  readonly ready: number;
+  readonly nodes: readonly RolloutNode[];
+}
+
+export interface StatusNode {
+  readonly id: string;
+  readonly pop: string;
+  readonly region: string;
+  readonly location: { readonly lat: number; readonly lon: number };
+  readonly state: string;
+  readonly pid?: number;
+  readonly functionsReady: number;
+  readonly load: number;
+  readonly apiAddress?: string;
+}
+
+export interface StatusGateway {
+  readonly id: string;
+  readonly address: string;
+  readonly state: string;
+  readonly pid?: number;
+}
+
+export interface MeshStatus {
+  readonly nodes: readonly StatusNode[];
+  readonly gateways: readonly StatusGateway[];
+  readonly nats: { readonly connected: boolean; readonly version?: string | null };
+  readonly functions?: number;
+}
+
+export interface LogLine {
+  readonly timeMs: number;
+  readonly node: string;
+  readonly pop: string;
+  readonly function: string;
+  readonly version: number;
+  readonly level: string;
+  readonly message: string;
+  readonly requestId: string;
+}

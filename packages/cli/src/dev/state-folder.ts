@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PopmeshError } from '@popmesh/contracts';
+import type { KeyPair } from '@popmesh/protocol';
+import { createIdentity, createRootKey, readRootKey } from '../mesh-keys/key-files.ts';
+
+/** `.popmesh/`: everything the local mesh keeps between runs. Removing it is always safe. */
+
+/** Of one process, looked at when dev starts. */
+export const LOG_BYTES_MAX = 8 * 1024 * 1024;
+
+export class StateFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  readonly at = (...parts: readonly string[]): string => join(this.path, ...parts);
+
+  async prepare(): Promise<void> {
+    for (const folder of ['bin', 'build', 'dev', 'log', 'nats']) {
+      await mkdir(this.at(folder), { recursive: true });
+    }
+    await this.#turnLogs();
+    // A state folder inside of somebody's repository is not theirs to commit.
+    if (!existsSync(this.at('.gitignore'))) await writeFile(this.at('.gitignore'), '*\n');
+  }
+
+  /** A long log is put aside as `.1`, so that logs of all runs together stay bounded. */
+  async #turnLogs(): Promise<void> {
+    for (const name of await readdir(this.at('log'))) {
+      const file = this.at('log', name);
+      if (name.endsWith('.log') && (await stat(file)).size > LOG_BYTES_MAX) {
+        await rename(file, `${file}.1`);
+      }
+    }
+  }
+
+  /** What was downloaded and built stays: it is a cache, not state. */
+  async wipe(): Promise<void> {
+    for (const folder of ['dev', 'log', 'nats', 'nodes', 'context.json']) {
+      await rm(this.at(folder), { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async rootKey(): Promise<KeyPair> {
+    const file = this.at('dev', 'root-key.json');
+    return existsSync(file) ? await readRootKey(file) : await createRootKey(file);
+  }
+
+  /** Path of the identity file of a member. */
+  async identity(root: KeyPair, id: string): Promise<string> {
+    const file = this.at('nodes', id, 'identity.json');
+    if (!existsSync(file)) await createIdentity(root, id, file);
+    return file;
+  }
+
+  readJson<T>(fallback: T, ...parts: readonly string[]): T {
+    try {
+      return JSON.parse(readFileSync(this.at(...parts), 'utf8')) as T;
+    } catch {
+      return fallback;
+    }
+  }
+
+  /** Whole or not at all; secrets are among them, so only the owner reads. */
+  async writeJson(value: unknown, ...parts: readonly string[]): Promise<void> {
+    const file = this.at(...parts);
+    await writeFile(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+    await rename(`${file}.tmp`, file);
+  }
+}
+
+/** One `popmesh dev` per state folder, held by a file with our pid. Answers how to let go. */
+export async function lockState(state: StateFolder): Promise<() => Promise<void>> {
+  const file = state.at('lock');
+  await mkdir(state.path, { recursive: true });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      await writeFile(file, `${process.pid}\n`, { flag: 'wx' });
+      return () => rm(file, { force: true });
+    } catch (caught) {
+      if ((caught as NodeJS.ErrnoException).code !== 'EEXIST')
+        throw PopmeshError.from(caught, 'storage_failed');
+    }
+    const pid = Number((await readFile(file, 'utf8').catch(() => '')).trim());
+    if (pid > 0 && pid !== process.pid && isPopmesh(pid)) {
+      throw new PopmeshError('conflict', `popmesh dev runs already on ${state.path} (pid ${pid})`, {
+        hint: `Use that one, end it (kill ${pid}), or give this one another --state.`,
+        details: { pid },
+      });
+    }
+    // Left by one that was killed.
+    await rm(file, { force: true });
+  }
+  throw new PopmeshError('conflict', `${file} is taken again and again`);
+}
+
+/** Alive, and not a stranger that got the same pid. */
+export function isPopmesh(pid: number, mark = 'main.ts'): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (caught) {
+    return (caught as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(mark);
+  } catch {
+    // No /proc here: that it is alive has to do.
+    return true;
+  }
+}

@@ -1,0 +1,105 @@
+import { PopmeshError } from '@popmesh/contracts';
+import { Command, CommanderError } from 'commander';
+import { ExitWith, type Surroundings } from './command-line.ts';
+import { registerBuild } from './commands/build.ts';
+import { registerDaemons } from './commands/daemons.ts';
+import { registerDelete } from './commands/delete.ts';
+import { registerDeploy } from './commands/deploy.ts';
+import { registerDev } from './commands/dev.ts';
+import { registerInit } from './commands/init.ts';
+import { registerList } from './commands/list.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerMesh } from './commands/mesh.ts';
+import { registerRollback } from './commands/rollback.ts';
+import { registerStatus } from './commands/status.ts';
+import { registerVersion } from './commands/version.ts';
+import { registerVersions } from './commands/versions.ts';
+import { EXIT } from './exit-codes.ts';
+import { neutralise } from './terminal/neutralise.ts';
+import { Terminal } from './terminal/terminal.ts';
+
+/** The tree of commands, and the one place that turns errors into exit codes. */
+
+const EPILOGUE = `
+Exit codes:
+  0    done
+  1    refused, failed, or not reachable
+  2    the command line is wrong
+  3    deployed, but not ready everywhere within --timeout
+  130  ended by Ctrl-C
+
+Which mesh: --api and --token, else POPMESH_API and POPMESH_TOKEN, else
+.popmesh/context.json in this folder or above (written by \`popmesh dev\`), else
+popmesh/context.json in the user's configuration folder.`;
+
+export function createProgram(around: Surroundings): Command {
+  const program = new Command('popmesh')
+    .description(
+      'Edge functions on your own machines: deploy once, answered from the nearest healthy node.',
+    )
+    .option('--json', 'print the result as JSON, one line, and nothing else')
+    .option('--api <url>', 'control API of any node; several with commas are tried in order')
+    .option(
+      '--token <token>',
+      'API token; better in POPMESH_TOKEN, where other users cannot see it',
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void around.stdout.write(text),
+      writeErr: (text) => void around.stderr.write(text),
+    })
+    .showHelpAfterError('(popmesh --help shows all commands)')
+    .addHelpText('after', EPILOGUE)
+    .exitOverride();
+  const register = [
+    registerInit,
+    registerBuild,
+    registerDev,
+    registerDeploy,
+    registerList,
+    registerStatus,
+    registerVersions,
+    registerRollback,
+    registerDelete,
+    registerLogs,
+    registerDaemons,
+    registerMesh,
+    registerVersion,
+  ];
+  for (const add of register) add(program, around);
+  return program;
+}
+
+/** Answers the exit code; never throws. */
+export async function runCli(args: readonly string[], around: Surroundings): Promise<number> {
+  const json = args.includes('--json');
+  try {
+    await createProgram(around).parseAsync([...args], { from: 'user' });
+    return EXIT.ok;
+  } catch (caught) {
+    if (caught instanceof ExitWith) return caught.status;
+    if (caught instanceof CommanderError) {
+      // Commander has said it already; help that was asked for is no mistake.
+      return caught.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    }
+    if (around.interrupted.aborted) return EXIT.interrupted;
+    showError(PopmeshError.from(caught), new Terminal({ ...around, json }));
+    return EXIT.failure;
+  }
+}
+
+function showError(error: PopmeshError, terminal: Terminal): void {
+  if (terminal.json) {
+    terminal.printJson({ error: error.toJSON() });
+    return;
+  }
+  terminal.say(
+    `${terminal.style('red', `error (${error.code}):`, 'stderr')} ${neutralise(error.message)}`,
+  );
+  if (error.hint !== undefined) {
+    terminal.say(`${terminal.style('dim', 'hint:', 'stderr')} ${neutralise(error.hint)}`);
+  }
+  const { cause } = error;
+  if (error.code === 'internal' && cause instanceof Error)
+    terminal.say(neutralise(cause.stack ?? ''));
+}

@@ -1,0 +1,135 @@
+import { type Logger, PopmeshError } from '@popmesh/contracts';
+
+/**
+ * The life of a process: start, ready, drain, stop, exit code. The first SIGTERM
+ * or SIGINT drains and ends with 0, the second ends at once with 1, a failed
+ * start ends with 2 and one clear error. A parent that goes away counts as
+ * SIGTERM, so that no daemon outlives the mesh that started it.
+ *
+ * The process ends because nothing is left to do, not by `process.exit`: what
+ * still holds it after the stop is a leak, and is named in the log.
+ */
+
+export interface RunningDaemon {
+  /** Sent to the parent as `{type: 'ready', ...ready}` when there is one. */
+  readonly ready: object;
+  drain?(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly drainTimeoutMs: number;
+  /** Budget of `stop`, default 10 s. */
+  readonly stopTimeoutMs?: number;
+  /** `signal` is aborted by a signal that comes before the start is through. */
+  start(signal: AbortSignal): Promise<RunningDaemon>;
+}
+
+const STOP_TIMEOUT_MS = 10_000;
+/** How long handles may linger after the stop before they are named and cut. */
+const LINGER_MS = 1_000;
+const EXIT_FORCED = 1;
+const EXIT_START_FAILED = 2;
+
+export async function runDaemon(options: DaemonOptions): Promise<never> {
+  const { name, logger } = options;
+  const ending = new AbortController();
+  const end = (reason: string): void => {
+    if (ending.signal.aborted) {
+      logger.warn(`${name}: second ${reason}, ending at once`);
+      process.exit(EXIT_FORCED);
+    }
+    logger.info(`${name}: draining on ${reason}; send the signal again to end at once`);
+    ending.abort(new PopmeshError('cancelled', `${reason} before the start was through`));
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  if (process.connected) {
+    process.once('disconnect', () => {
+      if (!ending.signal.aborted) end('loss of the parent');
+    });
+  }
+  // A daemon with a broken invariant must not go on serving: its supervisor starts a fresh one.
+  const die = (kind: string) => (error: unknown) => {
+    logger.error(`${name}: ${kind}`, { error });
+    process.exit(EXIT_FORCED);
+  };
+  process.on('uncaughtException', die('uncaught exception'));
+  process.on('unhandledRejection', die('unhandled rejection'));
+
+  let running: RunningDaemon;
+  try {
+    running = await options.start(ending.signal);
+  } catch (caught) {
+    if (ending.signal.aborted) return finish(options, 0);
+    const error = PopmeshError.from(caught);
+    logger.error(`${name}: could not start`, { error });
+    process.stderr.write(`${name}: ${error.message}\n${error.hint ? `hint: ${error.hint}\n` : ''}`);
+    return finish(options, EXIT_START_FAILED, { type: 'failed', error: error.toJSON() });
+  }
+  if (process.connected) process.send?.({ type: 'ready', ...running.ready });
+  logger.info(`${name}: ready`, {
+    ready: running.ready,
+    startedInMs: Math.round(performance.now()),
+  });
+
+  await aborted(ending.signal);
+  await step(options, 'drain', options.drainTimeoutMs, () => running.drain?.());
+  const stopped = await step(options, 'stop', options.stopTimeoutMs ?? STOP_TIMEOUT_MS, () =>
+    running.stop(),
+  );
+  logger.info(`${name}: stopped`);
+  return finish(options, stopped ? 0 : EXIT_FORCED);
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Each step has its own budget, and one that fails or hangs does not skip the rest. */
+async function step(
+  { name, logger }: DaemonOptions,
+  what: string,
+  budgetMs: number,
+  run: () => Promise<void> | undefined,
+): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new PopmeshError('deadline_exceeded', `not through after ${budgetMs} ms`)),
+      budgetMs,
+    );
+  });
+  try {
+    await Promise.race([run(), late]);
+    return true;
+  } catch (error) {
+    logger.error(`${name}: ${what} failed`, { error });
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function finish(
+  { name, logger }: DaemonOptions,
+  code: number,
+  lastWord: object = { type: 'stopped' },
+): Promise<never> {
+  process.exitCode = code;
+  process.once('beforeExit', () => process.exit(code));
+  setTimeout(() => {
+    logger.warn(`${name}: still held after the stop`, { by: process.getActiveResourcesInfo() });
+    process.exit(code);
+  }, LINGER_MS).unref();
+  if (process.connected) {
+    process.send?.(lastWord, () => {
+      if (process.connected) process.disconnect?.();
+    });
+  }
+  return new Promise(() => {});
+}

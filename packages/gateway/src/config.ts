@@ -1,0 +1,163 @@
+import { isIP } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import { isName } from '@popmesh/contracts';
+import { loadConfig } from '@popmesh/daemon';
+import { gossipConfigSchema } from '@popmesh/gossip';
+import { z } from 'zod';
+
+/**
+ * The gateway's settings: strict, complete and frozen after loading. Every
+ * default stands here with its reason; times in ms, sizes with their unit.
+ */
+
+const ms = (initial: number, max = 3_600_000) => z.number().int().min(0).max(max).default(initial);
+const count = (initial: number, max = 1_000_000) =>
+  z.number().int().min(1).max(max).default(initial);
+
+const listen = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  /** Client traffic. 0 picks a free port. */
+  port: z.number().int().min(0).max(65535).default(8080),
+  /** Gossip. Bound to `meshHost`, loopback unless the mesh has TLS. */
+  meshHost: z.string().default('127.0.0.1'),
+  meshPort: z.number().int().min(0).max(65535).default(0),
+  /** What others are told to connect to, when it is not what is bound (a container, a NAT, 0.0.0.0). */
+  advertiseHost: z.string().min(1).optional(),
+  /** Health, metrics and the debug page: never on the public address by default. */
+  adminHost: z.string().default('127.0.0.1'),
+  adminPort: z.number().int().min(0).max(65535).default(0),
+});
+
+const mesh = z.strictObject({
+  /** The mesh's Ed25519 root key, base64url. */
+  rootPublicKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes as base64url'),
+  identityFile: z.string().default('identity.json'),
+  seeds: z.array(z.string().regex(/^.+:\d+$/, 'must be host:port')).default([]),
+});
+
+/** Where clients without a known place are thought to be: here. */
+const location = z.strictObject({
+  latitude: z.number().min(-90).max(90).default(0),
+  longitude: z.number().min(-180).max(180).default(0),
+  pop: z.string().default(''),
+});
+
+const limits = z.strictObject({
+  headerBytesMax: count(16 * 1024, 64 * 1024),
+  headersMax: count(100, 1000),
+  urlBytesMax: count(8 * 1024, 64 * 1024),
+  /** From the first byte of a request to the end of its headers: slowloris ends here. */
+  headersTimeoutMs: ms(5_000),
+  /** From the first byte to the end of the body; long uploads need room. */
+  requestTimeoutMs: ms(300_000),
+  idleTimeoutMs: ms(30_000),
+  /** No byte moved either way on a client socket: a slow reader ends here. */
+  stallTimeoutMs: ms(60_000),
+  connectionsMax: count(20_000),
+  inFlightMax: count(10_000),
+  /** Requests at one data plane at once = its connections: nothing queues inside the pool. */
+  nodeInFlightMax: count(256, 4096),
+  /** Bodies up to here are held for a second try; larger ones stream and are sent once. */
+  replayBodyBytesMax: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024 * 1024)
+    .default(64 * 1024),
+});
+
+const retry = z.strictObject({
+  attemptsMax: count(3, 10),
+  /** Retries that may repeat work, as a share of requests (Envoy's retry budget). */
+  budgetRatio: z.number().min(0).max(1).default(0.2),
+  budgetMinPerSecond: z.number().min(0).max(1000).default(3),
+});
+
+const health = z.strictObject({
+  connectTimeoutMs: ms(1_000, 60_000),
+  /** A request without answer for so long makes its node suspect, and the node is probed. */
+  suspectAfterMs: ms(200, 60_000),
+  /** Per probe, on top of twice the estimated round trip; two in a row must fail. */
+  probeTimeoutMs: ms(150, 60_000),
+  probeIntervalMs: ms(250, 60_000),
+  backoffMaxMs: ms(30_000),
+});
+
+const drain = z.strictObject({
+  /** Readiness is off and answers say `connection: close`, but new requests are still served. */
+  noticeMs: ms(500),
+  timeoutMs: ms(30_000),
+});
+
+const tls = z.strictObject({ cert: z.string(), ca: z.string(), key: z.string() });
+
+/** `127.0.0.0/8`, `::1`, `localhost`: what needs no TLS. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+
+export const gatewayConfigSchema = z
+  .strictObject({
+    id: z.string().refine(isName, 'must be a DNS label: 1 to 63 of a-z, 0-9 and "-"'),
+    dataDir: z.string().min(1),
+    /** `<function>.<namespace>.<domain>`. */
+    domain: z
+      .string()
+      .toLowerCase()
+      .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be a host name')
+      .default('localhost'),
+    /** Peers whose word on the client's address and place is taken. */
+    trustedProxies: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+    /** An .mmdb of the operator's own (country or city); the bundled one otherwise. */
+    geoipFile: z.string().min(1).optional(),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    listen: listen.prefault({}),
+    mesh,
+    location: location.prefault({}),
+    limits: limits.prefault({}),
+    retry: retry.prefault({}),
+    health: health.prefault({}),
+    drain: drain.prefault({}),
+    gossip: gossipConfigSchema.prefault({}),
+    /** PEM files; mutual TLS with the mesh. Needed for gossip off loopback. */
+    tls: tls.optional(),
+  })
+  .superRefine((config, context) => {
+    if (isLoopback(config.listen.meshHost) || config.tls !== undefined) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['listen', 'meshHost'],
+      message: `${config.listen.meshHost} is not loopback, and there is no [tls] section: the mesh speaks plaintext on loopback only`,
+    });
+  });
+
+export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
+export type LimitsConfig = GatewayConfig['limits'];
+export type RetryConfig = GatewayConfig['retry'];
+export type HealthConfig = GatewayConfig['health'];
+
+export const GATEWAY_ENV_PREFIX = 'POPMESH_GATEWAY_';
+
+/** Reads gateway.toml and the environment; paths are relative to the file. Throws `invalid_config`. */
+export function loadGatewayConfig(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): GatewayConfig {
+  const config = loadConfig({
+    schema: gatewayConfigSchema,
+    file,
+    env,
+    envPrefix: GATEWAY_ENV_PREFIX,
+  });
+  const base = dirname(resolve(file));
+  const at = (path: string): string => resolve(base, path);
+  const { geoipFile, tls: files } = config;
+  return Object.freeze({
+    ...config,
+    dataDir: at(config.dataDir),
+    mesh: Object.freeze({ ...config.mesh, identityFile: at(config.mesh.identityFile) }),
+    ...(geoipFile === undefined ? {} : { geoipFile: at(geoipFile) }),
+    ...(files === undefined
+      ? {}
+      : { tls: Object.freeze({ cert: at(files.cert), ca: at(files.ca), key: at(files.key) }) }),
+  });
+}

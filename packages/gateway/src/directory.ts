@@ -1,0 +1,177 @@
+import { DEFAULT_NAMESPACE, type FunctionId, functionId, isName } from '@popmesh/contracts';
+import type { FunctionRecord } from '@popmesh/protocol';
+import { HostRoutes, type RouteClaim } from './host-routes.ts';
+import type { FunctionState } from './mesh-view.ts';
+
+/**
+ * Host and path to function. Names are computed from the host, not indexed, so
+ * ten thousand functions cost one map; only custom routes have an index, rebuilt
+ * on the next look-up after one of them changed.
+ */
+
+const TIMEOUT_MS_DEFAULT = 30_000;
+const REQUEST_BODY_MB_DEFAULT = 16;
+
+/** What forwarding needs to know of a live function. */
+export interface FunctionEntry {
+  readonly id: FunctionId;
+  readonly namespace: string;
+  readonly revision: bigint;
+  readonly timeoutMs: number;
+  readonly requestBodyBytesMax: number;
+  /** Empty means everywhere. */
+  readonly regions: readonly string[];
+  readonly routes: readonly RouteClaim<FunctionId>[];
+}
+
+export interface Match {
+  readonly entry: FunctionEntry;
+  /** What the function sees, with the query. */
+  readonly path: string;
+}
+
+export class Directory {
+  readonly #domain: string;
+  readonly #suffix: string;
+  readonly #functions = new Map<string, FunctionEntry>();
+  #routes: HostRoutes<FunctionId> | undefined;
+
+  constructor(domain: string) {
+    this.#domain = domain;
+    this.#suffix = `.${domain}`;
+  }
+
+  get size(): number {
+    return this.#functions.size;
+  }
+
+  get(id: string): FunctionEntry | undefined {
+    return this.#functions.get(id);
+  }
+
+  entries(): Iterable<FunctionEntry> {
+    return this.#functions.values();
+  }
+
+  apply(state: FunctionState): void {
+    const held = this.#functions.get(state.id);
+    if (held !== undefined && held.revision > state.revision) return;
+    const entry = state.record.deleted ? undefined : this.#toEntry(state);
+    if (entry === undefined) this.#functions.delete(state.id);
+    else this.#functions.set(state.id, entry);
+    if ((held?.routes.length ?? 0) + (entry?.routes.length ?? 0) > 0) this.#routes = undefined;
+  }
+
+  /** `host` in lower case without port and trailing dot; `url` starts with `/`. */
+  find(host: string, url: string): Match | undefined {
+    if (host.endsWith(this.#suffix)) {
+      const entry = this.#byName(host);
+      return entry === undefined ? undefined : { entry, path: url };
+    }
+    const routes = this.#hostRoutes();
+    if (host !== this.#domain && routes.size > 0 && routes.hasHost(host)) {
+      const query = url.indexOf('?');
+      const id = routes.find(host, query === -1 ? url : url.slice(0, query));
+      const entry = id === undefined ? undefined : this.#functions.get(id);
+      return entry === undefined ? undefined : { entry, path: url };
+    }
+    return this.#byPath(url);
+  }
+
+  #byName(host: string): FunctionEntry | undefined {
+    const labels = host.slice(0, -this.#suffix.length);
+    const dot = labels.indexOf('.');
+    return dot === -1
+      ? this.#functions.get(`${DEFAULT_NAMESPACE}/${labels}`)
+      : this.#functions.get(`${labels.slice(dot + 1)}/${labels.slice(0, dot)}`);
+  }
+
+  /** `/<namespace>/<function>/rest?query` → `/rest?query`. */
+  #byPath(url: string): Match | undefined {
+    const first = url.indexOf('/', 1);
+    if (first === -1) return undefined;
+    let end = first + 1;
+    while (end < url.length && url[end] !== '/' && url[end] !== '?') end++;
+    const entry = this.#functions.get(url.slice(1, end));
+    if (entry === undefined) return undefined;
+    const rest = url.slice(end);
+    return { entry, path: rest.startsWith('/') ? rest : `/${rest}` };
+  }
+
+  #hostRoutes(): HostRoutes<FunctionId> {
+    this.#routes ??= new HostRoutes([...this.#functions.values()].flatMap((entry) => entry.routes));
+    return this.#routes;
+  }
+
+  #toEntry({ id, revision, record }: FunctionState): FunctionEntry | undefined {
+    if (!isName(record.namespace) || !isName(record.name)) return undefined;
+    const version = record.versions.find(({ number }) => number === liveVersion(record));
+    const limits = version?.config?.limits;
+    return {
+      id: functionId(record.namespace, record.name),
+      namespace: record.namespace,
+      revision,
+      timeoutMs: limits?.timeoutMs || TIMEOUT_MS_DEFAULT,
+      requestBodyBytesMax: (limits?.requestBodyMb || REQUEST_BODY_MB_DEFAULT) * 1024 * 1024,
+      regions: version?.config?.regions ?? [],
+      routes: this.#claims(id, record, version?.config?.routes ?? []),
+    };
+  }
+
+  /** Hosts under the platform's own domain belong to names, and are no one's to claim. */
+  #claims(
+    id: FunctionId,
+    record: FunctionRecord,
+    routes: readonly { host: string; path: string }[],
+  ): RouteClaim<FunctionId>[] {
+    return routes
+      .map(({ host, path }) => ({ host: host.toLowerCase(), path: path || '/*' }))
+      .filter(({ host }) => host !== this.#domain && !host.endsWith(this.#suffix) && host !== '')
+      .map(({ host, path }) => ({
+        host,
+        path,
+        owner: id,
+        target: id,
+        claimedAtMs: firstClaimMs(record, host, path),
+      }));
+  }
+}
+
+/** The heaviest target of `live`; its routes and limits speak for the function. */
+function liveVersion(record: FunctionRecord): number {
+  const targets = record.aliases.find(({ name }) => name === 'live')?.targets ?? [];
+  let best: { version: number; weight: number } | undefined;
+  for (const target of targets) {
+    if (best === undefined || target.weight > best.weight) best = target;
+  }
+  return best?.version ?? record.lastVersion;
+}
+
+function firstClaimMs(record: FunctionRecord, host: string, path: string): number {
+  let first = Number.MAX_SAFE_INTEGER;
+  for (const version of record.versions) {
+    const claims = version.config?.routes.some(
+      (route) => route.host.toLowerCase() === host && (route.path || '/*') === path,
+    );
+    if (claims) first = Math.min(first, Number(version.createdAtMs));
+  }
+  return first;
+}
+
+/** Lower case, no port, no trailing dot, no brackets. Undefined when it is not a host. */
+export function normaliseHost(header: string): string | undefined {
+  let host = header;
+  if (host.startsWith('[')) {
+    const end = host.indexOf(']');
+    if (end === -1) return undefined;
+    host = host.slice(1, end);
+    return /^[0-9a-fA-F:.]+$/.test(host) ? host.toLowerCase() : undefined;
+  }
+  const colon = host.indexOf(':');
+  if (colon !== -1) {
+    if (!/^:\d{0,5}$/.test(host.slice(colon))) return undefined;
+    host = host.slice(0, colon);
+  }
+  if (host.endsWith('.')) host = host.slice(0, -1);
+  return /^[A-Za-z0-9._-]{1,253}$/.test(host) ? host.toLowerCase() : undefined;
+}

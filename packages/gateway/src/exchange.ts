@@ -1,0 +1,354 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Clock, PopmeshError, type Random } from '@popmesh/contracts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import type { GatewayConfig } from './config.ts';
+import type { FunctionEntry } from './directory.ts';
+import type { Endpoint } from './endpoint.ts';
+import { sendError } from './platform-error.ts';
+import { StreamBody } from './request-body.ts';
+import { headerValue, responseHeaders, type UpstreamHeaders } from './response-headers.ts';
+import type { RetryBudget } from './retry-budget.ts';
+import { type Failure, mayRetry, needsBudget } from './retry-policy.ts';
+import { choose, type Route } from './selection.ts';
+import type { ClientPlace, Topology } from './topology.ts';
+import type { Traffic } from './traffic.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** What every exchange works with; one per gateway. */
+export interface ExchangeTools {
+  readonly config: Pick<GatewayConfig, 'limits' | 'retry' | 'health'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly topology: Topology;
+  readonly upstreams: Upstreams;
+  readonly budget: RetryBudget;
+  readonly traffic: Traffic;
+  readonly draining: () => boolean;
+}
+
+export interface ExchangeRequest {
+  readonly entry: FunctionEntry;
+  readonly path: string;
+  readonly method: string;
+  /** Flat pairs, complete but for what changes from try to try. */
+  readonly headers: string[];
+  readonly idempotent: boolean;
+  readonly place: ClientPlace;
+  readonly requestId: string;
+  readonly startedAt: number;
+  readonly timeoutMs: number;
+}
+
+export type ExchangeBody = Buffer | StreamBody | null;
+
+/** The node answers its own timeout first, with the better reason. */
+const DEADLINE_GRACE_MS = 250;
+/** What still comes of an upload that was answered already, before the connection is cut. */
+const LATE_UPLOAD_BYTES_MAX = 1024 * 1024;
+
+/**
+ * One client request from its headers to the end of its answer: tries data
+ * planes one after the other and never two at once, so that nothing is executed
+ * twice that the client did not allow.
+ */
+export class Exchange implements AttemptOwner {
+  readonly #tools: ExchangeTools;
+  readonly #request: ExchangeRequest;
+  readonly #req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly #headersLength: number;
+  readonly #deadline: number;
+  readonly #tried: Endpoint[] = [];
+  #body: ExchangeBody = null;
+  #attempt: Attempt | undefined;
+  #sentAttempts = 0;
+  #done = false;
+  /** Why the first choice was left; wins over what selection sees. */
+  #left: Route = 'nearest';
+
+  constructor(
+    tools: ExchangeTools,
+    request: ExchangeRequest,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ) {
+    this.#tools = tools;
+    this.#request = request;
+    this.#req = req;
+    this.res = res;
+    this.#headersLength = request.headers.length;
+    this.#deadline = request.startedAt + request.timeoutMs + DEADLINE_GRACE_MS;
+    tools.traffic.inFlight += 1;
+    res.on('close', () => this.#closed());
+  }
+
+  start(body: ExchangeBody): void {
+    if (this.#done) return;
+    this.#body = body;
+    this.#tools.budget.deposit();
+    this.#next(undefined, undefined);
+  }
+
+  /** A failure that is not a try's: too large a body. */
+  refuse(error: PopmeshError): void {
+    if (!this.#done) this.#fail(error, true);
+  }
+
+  #next(failure: Failure | undefined, reason: PopmeshError | undefined): void {
+    const { topology, clock, random, config, traffic } = this.#tools;
+    const { entry, place } = this.#request;
+    const now = clock.monotonic();
+    const candidates = topology.candidates(entry);
+    const choice = choose({
+      ranked: topology.ranked(place),
+      candidates,
+      tried: this.#tried,
+      now,
+      random,
+      inFlightMax: config.limits.nodeInFlightMax,
+    });
+    if (choice === undefined) {
+      this.#fail(reason ?? nobody(entry, candidates.size, this.#tried.length), false);
+      return;
+    }
+    if (failure !== undefined) {
+      if (needsBudget(failure, choice.shedShare) && !this.#tools.budget.take(now)) {
+        traffic.retriesDenied += 1;
+        this.#fail(reason as PopmeshError, false);
+        return;
+      }
+      traffic.retries += 1;
+    }
+    this.#dispatch(choice.endpoint, this.#left === 'nearest' ? choice.route : this.#left, now);
+  }
+
+  #dispatch(endpoint: Endpoint, route: Route, now: number): void {
+    const { headers, method, path, timeoutMs, startedAt } = this.#request;
+    const remainingMs = Math.max(1, Math.ceil(startedAt + timeoutMs - now));
+    headers.length = this.#headersLength;
+    headers.push('popmesh-timeout-ms', String(remainingMs), 'popmesh-pop', endpoint.node.pop);
+    this.#tried.push(endpoint);
+    this.#tools.traffic.attempts += 1;
+    const attempt = new Attempt(this, endpoint, route, now);
+    this.#attempt = attempt;
+    const body = this.#body instanceof StreamBody ? this.#body.open() : this.#body;
+    this.#tools.upstreams
+      .pool(endpoint)
+      .dispatch({ path, method: method as 'GET', headers, body, idempotent: false }, attempt);
+  }
+
+  onHeaders(attempt: Attempt, status: number, headers: UpstreamHeaders): void {
+    const { clock, traffic } = this.#tools;
+    const now = clock.monotonic();
+    const { endpoint } = attempt;
+    endpoint.health.answered(now);
+    this.#sentAttempts += 1;
+    const code = headers['popmesh-error'];
+    if (code !== undefined || headers['popmesh-overload'] !== undefined) {
+      if (this.#isElsewhere(attempt, status, headers, now)) return;
+    }
+    const { requestId, startedAt } = this.#request;
+    const out = [
+      'popmesh-request-id',
+      requestId,
+      'popmesh-pop',
+      endpoint.node.pop,
+      'popmesh-node',
+      endpoint.node.id,
+      'popmesh-route',
+      attempt.route,
+      'server-timing',
+      timing(attempt.startedAt - startedAt, now - attempt.startedAt, headers),
+    ];
+    responseHeaders(headers, out);
+    if (this.#tools.draining()) this.res.shouldKeepAlive = false;
+    traffic.routed(attempt.route);
+    traffic.answered(status, now - startedAt);
+    this.res.writeHead(status, out);
+  }
+
+  /** True when the node said that it did not execute the request and another one is asked. */
+  #isElsewhere(attempt: Attempt, status: number, headers: UpstreamHeaders, now: number): boolean {
+    const code = headerValue(headers, 'popmesh-error');
+    const overload = headers['popmesh-overload'] !== undefined;
+    const { endpoint } = attempt;
+    const node = endpoint.node.id;
+    if (status === 503 && (code === 'draining' || code === 'unavailable')) {
+      const reason = new PopmeshError('no_healthy_node', 'the node is leaving', {
+        details: { node },
+      });
+      this.#moveOn(attempt, 'not_executed', 'failover', reason);
+      return true;
+    }
+    if (status === 503 && (overload || code === 'overloaded')) {
+      endpoint.pressure.overloaded(now);
+      const reason = new PopmeshError('overloaded', 'every node that was asked is busy', {
+        hint: 'Try again in a second; raise scaling.max or add nodes if this stays.',
+        details: { node },
+      });
+      this.#moveOn(attempt, 'not_executed', 'spill', reason);
+      return true;
+    }
+    if (status === 404 && code === 'function_not_found') {
+      const reason = new PopmeshError('no_healthy_node', 'the function is not ready on its nodes', {
+        details: { node },
+      });
+      this.#moveOn(attempt, 'not_executed', 'failover', reason);
+      return true;
+    }
+    if (code === 'executor_failed' && this.#request.idempotent) {
+      this.#moveOn(attempt, 'unknown', 'failover', unreachable(node, 'its executor failed'));
+      return true;
+    }
+    return false;
+  }
+
+  onEnd(_attempt: Attempt): void {
+    this.#finish();
+    this.res.end();
+    this.#settleUpload();
+  }
+
+  onFailure(attempt: Attempt, error: Error): void {
+    const { clock, traffic } = this.#tools;
+    const { endpoint } = attempt;
+    const code = (error as { code?: string }).code ?? '';
+    if (code === 'UND_ERR_INVALID_ARG') {
+      this.#fail(new PopmeshError('invalid_argument', error.message, { cause: error }), false);
+      return;
+    }
+    if (attempt.answered) {
+      // Cut short in the middle: the client must see it as cut, not as complete.
+      endpoint.health.suspect(clock.monotonic());
+      traffic.error('peer_unavailable');
+      this.#finish();
+      this.res.destroy();
+      return;
+    }
+    if (!endpoint.retired && endpoint.health.fail(clock.monotonic())) traffic.ejections += 1;
+    const node = endpoint.node.id;
+    if (attempt.sent) {
+      this.#sentAttempts += 1;
+      this.#moveOn(
+        attempt,
+        'unknown',
+        'failover',
+        unreachable(node, 'the connection broke', error),
+      );
+    } else {
+      const reason = new PopmeshError('no_healthy_node', `${node} does not accept connections`, {
+        details: { node },
+        cause: error,
+      });
+      this.#moveOn(attempt, 'never_sent', 'failover', reason);
+    }
+  }
+
+  onExpired(attempt: Attempt, now: number): void {
+    if (now < this.#deadline) return;
+    attempt.leave(true);
+    const { timeoutMs } = this.#request;
+    const node = attempt.endpoint.node.id;
+    this.#fail(
+      new PopmeshError('deadline_exceeded', `${node} did not answer within ${timeoutMs} ms`, {
+        details: { hop: 'gateway', node, limit: 'timeout_ms', timeoutMs },
+      }),
+      false,
+    );
+  }
+
+  onAbandoned(attempt: Attempt): void {
+    const failure = attempt.sent ? 'unknown' : 'never_sent';
+    if (!this.#mayRetry(failure)) return; // It may still answer; the deadline decides.
+    attempt.leave(true);
+    if (attempt.sent) this.#sentAttempts += 1;
+    const node = attempt.endpoint.node.id;
+    this.#retry(failure, 'failover', unreachable(node, 'it stopped answering'));
+  }
+
+  #moveOn(attempt: Attempt, failure: Failure, left: Route, reason: PopmeshError): void {
+    attempt.leave(false);
+    if (this.#mayRetry(failure)) this.#retry(failure, left, reason);
+    else this.#fail(reason, false);
+  }
+
+  #retry(failure: Failure, left: Route, reason: PopmeshError): void {
+    if (this.#left !== 'failover') this.#left = left;
+    this.#next(failure, reason);
+  }
+
+  #mayRetry(failure: Failure): boolean {
+    return mayRetry({
+      failure,
+      idempotent: this.#request.idempotent,
+      replayable: !(this.#body instanceof StreamBody) || this.#body.replayable,
+      sentAttempts: this.#sentAttempts,
+      tries: this.#tried.length,
+      attemptsMax: this.#tools.config.retry.attemptsMax,
+    });
+  }
+
+  #fail(error: PopmeshError, close: boolean): void {
+    const { traffic, clock, draining } = this.#tools;
+    this.#attempt?.leave(true);
+    this.#finish();
+    traffic.error(error.code);
+    traffic.answered(error.facts.httpStatus, clock.monotonic() - this.#request.startedAt);
+    sendError(this.res, error, this.#request.requestId, {
+      close: close || draining(),
+      head: this.#request.method === 'HEAD',
+    });
+    this.#settleUpload();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#tools.traffic.inFlight -= 1;
+  }
+
+  /** The client went away, or all is said. */
+  #closed(): void {
+    if (this.#done) return;
+    this.#finish();
+    this.#tools.traffic.clientAborts += 1;
+    this.#attempt?.leave(true);
+    if (this.#body instanceof StreamBody) this.#body.close();
+  }
+
+  /** Answered before the upload was through: let a little of it pass, so that the answer is read. */
+  #settleUpload(): void {
+    const req = this.#req;
+    if (!(this.#body instanceof StreamBody)) return;
+    this.#body.close();
+    if (req.complete || req.destroyed) return;
+    let late = 0;
+    req.on('data', (chunk: Buffer) => {
+      late += chunk.length;
+      if (late > LATE_UPLOAD_BYTES_MAX) req.destroy();
+    });
+    req.resume();
+  }
+}
+
+const unreachable = (node: string, what: string, cause?: unknown): PopmeshError =>
+  new PopmeshError('peer_unavailable', `${node}: ${what}; the request may have been executed`, {
+    hint: 'Send an Idempotency-Key to let popmesh repeat it safely.',
+    details: { hop: 'gateway', node },
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+function nobody(entry: FunctionEntry, pops: number, tried: number): PopmeshError {
+  if (pops > 0 && tried === 0) {
+    return new PopmeshError('overloaded', `all nodes of ${entry.id} are full`);
+  }
+  return new PopmeshError('no_healthy_node', `${entry.id} is not ready on any node`, {
+    hint: 'It may still be on its way; `popmesh status` shows the nodes.',
+  });
+}
+
+function timing(gatewayMs: number, upstreamMs: number, headers: UpstreamHeaders): string {
+  const own = `gateway;dur=${gatewayMs.toFixed(2)}, upstream;dur=${upstreamMs.toFixed(2)}`;
+  const theirs = headers['server-timing'];
+  return theirs === undefined ? own : `${own}, ${theirs}`;
+}

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HybridClock, noMetrics, silentLogger } from '@popmesh/contracts';
+import { realClock, realRandom } from '@popmesh/daemon';
+import { createGossip, GrpcGossipTransport, memoryPersistence } from '@popmesh/gossip';
+import {
+  CertificateCache,
+  create,
+  FunctionRecordSchema,
+  fromBinary,
+  functionKey,
+  GatewayAnnouncementSchema,
+  gatewayKey,
+  generateKeyPair,
+  issueNodeIdentity,
+  Mesh,
+  NodeAnnouncementSchema,
+  nodeKey,
+  openRecord,
+  sealRecord,
+  startGrpcServer,
+  toBinary,
+} from '@popmesh/protocol';
+import { FRA, named, TestNode } from './test-mesh.ts';
+
+/** The daemon itself, as its own process, against a real gossip member and a real upstream. */
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+interface Ready {
+  readonly address: string;
+  readonly admin: string;
+  readonly state: string;
+}
+
+async function fakeNode(root: ReturnType<typeof generateKeyPair>, upstream: TestNode) {
+  const identity = issueNodeIdentity(root.privateKey, 'fra-1');
+  const cache = new CertificateCache();
+  let address = '';
+  const gossip = createGossip({
+    self: { id: 'fra-1', role: 'node', address: () => address, pop: 'fra' },
+    seeds: [],
+    openEnvelope: (envelope) => openRecord(root.publicKey, envelope, cache),
+    transport: new GrpcGossipTransport(),
+    persistence: memoryPersistence(),
+    config: { profile: 'local' },
+    clock: realClock,
+    random: realRandom,
+    logger: silentLogger,
+    metrics: noMetrics,
+  });
+  const server = await startGrpcServer({
+    service: Mesh,
+    host: '127.0.0.1',
+    port: 0,
+    handlers: {
+      ...gossip.handlers,
+      async *fetchChunk() {},
+      async *tailLogs() {},
+    },
+  });
+  address = server.address;
+  await gossip.start(new AbortController().signal);
+  const revisions = new HybridClock(realClock);
+  const publish = (key: string, payload: Uint8Array) =>
+    gossip.table.apply(sealRecord(identity, key, revisions.next(), payload), 'local');
+  await publish(
+    nodeKey('fra-1'),
+    toBinary(NodeAnnouncementSchema, upstream.announcement('default/hello', 1n)),
+  );
+  const setFunction = (deleted: boolean) =>
+    publish(
+      functionKey('default', 'hello'),
+      toBinary(
+        FunctionRecordSchema,
+        create(FunctionRecordSchema, {
+          namespace: 'default',
+          name: 'hello',
+          deleted,
+          versions: [{ number: 1 }],
+          aliases: [{ name: 'live', targets: [{ version: 1, weight: 1 }] }],
+          lastVersion: 1,
+        }),
+      ),
+    );
+  await setFunction(false);
+  return {
+    address,
+    gossip,
+    setFunction,
+    stop: async () => {
+      await gossip.stop();
+      await server.stop(100);
+    },
+  };
+}
+
+async function run(file: string): Promise<{ child: ChildProcess; ready: Ready; ms: number }> {
+  const at = performance.now();
+  const child = fork(MAIN, ['--config', file], { execPath: process.execPath, silent: true });
+  const [message] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => assert.fail(`exited with ${code}`)),
+  ])) as [Ready];
+  return { child, ready: message, ms: performance.now() - at };
+}
+
+test('joins, serves, survives the loss of all peers and its own restart, drains', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'popmesh-gateway-'));
+  const upstream = new TestNode('fra-1', FRA, named('hello'));
+  await upstream.start();
+  const root = generateKeyPair();
+  const node = await fakeNode(root, upstream);
+  let child: ChildProcess | undefined;
+  try {
+    const identity = issueNodeIdentity(root.privateKey, 'gw-1');
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
+    await writeFile(
+      join(directory, 'identity.json'),
+      JSON.stringify({
+        id: 'gw-1',
+        publicKey: text(identity.publicKey),
+        privateKey: text(identity.privateKey),
+        certificate: text(identity.certificate),
+      }),
+      { mode: 0o600 },
+    );
+    const file = join(directory, 'gateway.toml');
+    await writeFile(
+      file,
+      `id = "gw-1"
+data_dir = "data"
+domain = "example.test"
+trusted_proxies = ["127.0.0.1/32"]
+log_level = "error"
+[listen]
+port = 0
+[mesh]
+root_public_key = "${text(root.publicKey)}"
+seeds = ["${node.address}"]
+[location]
+latitude = 50.1
+longitude = 8.7
+[drain]
+notice_ms = 50
+`,
+    );
+    const first = await run(file);
+    child = first.child;
+    assert.equal(first.ready.state, 'ready');
+    const hello = async (address: string): Promise<Response> =>
+      fetch(`http://${address}/default/hello/x`);
+    assert.equal(await (await hello(first.ready.address)).text(), 'hello');
+    assert.equal((await fetch(`http://${first.ready.admin}/readyz`)).status, 200);
+    const nodes = (await (await fetch(`http://${first.ready.admin}/v1/nodes`)).json()) as {
+      dataPlanes: { node: string; health: string }[];
+    };
+    assert.equal(nodes.dataPlanes[0]?.node, 'fra-1');
+    assert.match(
+      await (await fetch(`http://${first.ready.admin}/metrics`)).text(),
+      /gateway_requests_total\{status="2xx"\} 1/,
+    );
+    // The mesh knows the gateway.
+    const announced = node.gossip.table.get(gatewayKey('gw-1'));
+    assert.ok(announced !== undefined);
+    const payload = fromBinary(GatewayAnnouncementSchema, announced.payload);
+    assert.equal(payload.address, first.ready.address);
+    assert.equal(payload.state, 'ready');
+    // A delete reaches it and is a 404; so does what is deployed again.
+    const until = async (status: number): Promise<void> => {
+      const end = performance.now() + 3000;
+      while ((await hello(first.ready.address)).status !== status) {
+        assert.ok(performance.now() < end, `${status} in time`);
+      }
+    };
+    await node.setFunction(true);
+    await until(404);
+    await node.setFunction(false);
+    await until(200);
+    // Without any peer it serves on, and after a kill -9 it comes back from disk.
+    await node.stop();
+    const cache = join(directory, 'data', 'gossip', 'announcements.cache');
+    const end = performance.now() + 15_000;
+    while (!(await readFile(cache, 'latin1').catch(() => '')).includes(upstream.address)) {
+      assert.ok(performance.now() < end, 'the announcements are written down');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    first.child.kill('SIGKILL');
+    await once(first.child, 'exit');
+    const second = await run(file);
+    child = second.child;
+    assert.equal(second.ready.state, 'ready');
+    assert.equal(await (await hello(second.ready.address)).text(), 'hello');
+    assert.ok(second.ms < 5000, `restart took ${second.ms} ms`);
+    console.log(`first start ${first.ms.toFixed(0)} ms, restart ${second.ms.toFixed(0)} ms`);
+    second.child.kill('SIGTERM');
+    const [code] = (await once(second.child, 'exit')) as [number];
+    assert.equal(code, 0);
+    child = undefined;
+  } finally {
+    child?.kill('SIGKILL');
+    await node.stop();
+    await upstream.kill();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test('a wrong config ends with code 2 and says all that is wrong', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'popmesh-gateway-'));
+  try {
+    const file = join(directory, 'gateway.toml');
+    await writeFile(file, 'id = "Bad Id"\nnonsense = 1\n[listen]\nmesh_host = "0.0.0.0"\n');
+    const child = fork(MAIN, [file], { execPath: process.execPath, silent: true });
+    let stderr = '';
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.equal(code, 2);
+    for (const word of ['nonsense', 'DNS label', 'data_dir']) {
+      assert.ok(stderr.includes(word), `${word} in ${stderr}`);
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});

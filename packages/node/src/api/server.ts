@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { type Clock, PopmeshError } from '@popmesh/contracts';
+
+/** The control API's listener: HTTP on loopback, HTTPS elsewhere; every wait of a slow client is bounded. */
+
+export interface ApiServer {
+  /** host:port actually bound. */
+  readonly address: string;
+  /** Stops accepting, waits for requests up to `graceMs`, then cuts them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export const API_HEADERS_TIMEOUT_MS = 5_000;
+/** 50 MB at 5 Mbit/s is 80 s. */
+export const API_REQUEST_TIMEOUT_MS = 120_000;
+export const API_HEADER_BYTES_MAX = 16 * 1024;
+export const API_CONNECTIONS_MAX = 1024;
+
+export async function startApiServer(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly clock: Clock;
+  readonly fetch: (request: Request, bindings: unknown) => Response | Promise<Response>;
+}): Promise<ApiServer> {
+  const listener: RequestListener = getRequestListener(options.fetch, {
+    overrideGlobalObjects: false,
+  });
+  const limits = {
+    maxHeaderSize: API_HEADER_BYTES_MAX,
+    headersTimeout: API_HEADERS_TIMEOUT_MS,
+    requestTimeout: API_REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: 15_000,
+    connectionsCheckingInterval: 1_000,
+  };
+  const server: Server =
+    options.tls === undefined
+      ? createServer(limits, listener)
+      : createTlsServer(
+          {
+            ...limits,
+            cert: await readFile(options.tls.cert),
+            key: await readFile(options.tls.key),
+            minVersion: 'TLSv1.2',
+          },
+          listener,
+        );
+  server.maxConnections = API_CONNECTIONS_MAX;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new PopmeshError(
+          'address_in_use',
+          `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
+          { hint: 'Choose another port, or stop what holds this one.', cause },
+        ),
+      ),
+    );
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  let stopped: Promise<void> | undefined;
+  return {
+    address: `${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    stop: (graceMs) => {
+      stopped ??= new Promise((resolve) => {
+        const force = options.clock.setTimer(graceMs, () => server.closeAllConnections());
+        server.close(() => {
+          force.cancel();
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { revisionTimeMs } from '@popmesh/contracts';
+import type { FunctionConfigSchema, MessageInitShape, VersionRecord } from '@popmesh/protocol';
+import type { FunctionView } from '@popmesh/replication';
+import type { FunctionDetail, FunctionSummary, VersionSummary } from './api/control.ts';
+import type { DeployManifest } from './api/schemas.ts';
+import type { NodeView } from './mesh-view.ts';
+
+/** Between the registry's records and the API's JSON. Pure. */
+
+export const toFunctionConfig = (
+  manifest: DeployManifest,
+): MessageInitShape<typeof FunctionConfigSchema> => ({
+  ...manifest.config,
+  limits: numbersOf(manifest.config.limits),
+  scaling: numbersOf(manifest.config.scaling),
+  engine: manifest.engine,
+});
+
+/** Which live nodes serve what, made once for a whole list: functions times nodes is a large number. */
+export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
+  const index = new Map<string, { readonly id: string; readonly revision: bigint }[]>();
+  for (const { announcement, member } of nodes) {
+    if (member !== 'alive') continue;
+    for (const { function: fn, revision } of announcement.ready) {
+      const held = index.get(fn);
+      const entry = { id: announcement.id, revision };
+      if (held === undefined) index.set(fn, [entry]);
+      else held.push(entry);
+    }
+  }
+  return index;
+}
+
+export type ReadinessIndex = ReadonlyMap<
+  string,
+  readonly { readonly id: string; readonly revision: bigint }[]
+>;
+
+export function summaryOf(view: FunctionView, readiness: ReadinessIndex): FunctionSummary {
+  const main = view.live[0]?.version;
+  return {
+    function: view.id,
+    namespace: view.namespace,
+    name: view.name,
+    version: main?.number ?? 0,
+    label: main?.label ?? '',
+    revision: view.revision.toString(),
+    aliases: Object.fromEntries(
+      view.aliases.map(({ name, targets }) => [
+        name,
+        targets.map(({ version, weight }) => ({ version, weight })),
+      ]),
+    ),
+    updatedAtMs: revisionTimeMs(view.revision),
+    sizeBytes: Number(main?.artifact?.sizeBytes ?? 0),
+    engine: main?.config?.engine ?? '',
+    readyOn: (readiness.get(view.id) ?? [])
+      .filter(({ revision }) => revision >= view.revision)
+      .map(({ id }) => id),
+  };
+}
+
+export function detailOf(view: FunctionView, readiness: ReadinessIndex): FunctionDetail {
+  const version = view.live[0]?.version;
+  const config = version?.config;
+  return {
+    ...summaryOf(view, readiness),
+    digest: version?.artifact?.digest ?? '',
+    door: version?.artifact?.door ?? '',
+    config: {
+      routes: (config?.routes ?? []).map(({ host, path }) => ({ host, path })),
+      env: { ...config?.env },
+      limits: numbersOf(config?.limits),
+      scaling: numbersOf(config?.scaling),
+      outboundHosts: config?.outboundHosts ?? [],
+      isolation: config?.isolation === 'request' ? 'request' : 'instance',
+      regions: config?.regions ?? [],
+    },
+  };
+}
+
+export function versionsOf(view: FunctionView): VersionSummary[] {
+  const weights = new Map(view.live.map(({ version, weight }) => [version.number, weight]));
+  return [...view.versions]
+    .sort((a, b) => b.number - a.number)
+    .map((version: VersionRecord) => ({
+      version: version.number,
+      label: version.label,
+      live: weights.has(version.number),
+      weight: weights.get(version.number) ?? 0,
+      createdAtMs: Number(version.createdAtMs),
+      createdBy: version.createdBy,
+      sizeBytes: Number(version.artifact?.sizeBytes ?? 0),
+      digest: version.artifact?.digest ?? '',
+      engine: version.config?.engine ?? '',
+    }));
+}
+
+/** Only what was set: zero stands for "the platform's default" on the wire. */
+const numbersOf = (message: object | undefined): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(message ?? {}).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] !== 0,
+    ),
+  );

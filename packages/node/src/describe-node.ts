@@ -1,0 +1,62 @@
+import type { Announcement } from './announcer.ts';
+import type { NodeConfig } from './config.ts';
+import type { NodeState } from './readiness.ts';
+import type { Failure } from './reconciler.ts';
+
+/** What this node says of itself, from the states of its parts. Pure. */
+
+const FAILURE_MESSAGE_LENGTH_MAX = 300;
+
+export interface NodeFacts {
+  readonly config: NodeConfig;
+  readonly state: NodeState;
+  readonly apiAddress: string;
+  readonly meshAddress: string;
+  readonly pid: number;
+  readonly softwareVersion: string;
+  readonly startedAtMs: number;
+  readonly dataPlanes: readonly { readonly namespace: string; readonly address: string }[];
+  readonly served: readonly { readonly function: string; readonly revision: bigint }[];
+  readonly failures: readonly Failure[];
+  readonly load: number;
+  readonly nats: { readonly connected: boolean; readonly version?: string | undefined };
+}
+
+export function describeNode(facts: NodeFacts): Announcement {
+  const { config } = facts;
+  return {
+    id: config.id,
+    pop: config.pop.code,
+    popName: config.pop.name ?? config.pop.code,
+    region: config.pop.region,
+    latitude: config.pop.latitude,
+    longitude: config.pop.longitude,
+    apiAddress: facts.apiAddress,
+    meshAddress: facts.meshAddress,
+    state: facts.state,
+    pid: facts.pid,
+    softwareVersion: facts.softwareVersion,
+    dataPlanes: facts.dataPlanes.map(({ namespace, address }) => ({
+      namespace,
+      address: advertised(address, config),
+    })),
+    ready: facts.served.map(({ function: id, revision }) => ({ function: id, revision })),
+    load: Math.min(1, Math.max(0, facts.load)),
+    natsConnected: facts.nats.connected,
+    natsVersion: facts.nats.version ?? '',
+    startedAtMs: BigInt(Math.floor(facts.startedAtMs)),
+    failures: facts.failures.map(({ function: id, revision, error }) => ({
+      function: id,
+      revision,
+      code: error.code,
+      message: error.message.slice(0, FAILURE_MESSAGE_LENGTH_MAX),
+    })),
+  };
+}
+
+/** The port as bound, under the name that others reach this machine by. */
+export function advertised(address: string, config: NodeConfig): string {
+  const host = config.listen.advertiseHost;
+  if (host === undefined) return address;
+  return `${host.includes(':') ? `[${host}]` : host}${address.slice(address.lastIndexOf(':'))}`;
+}

@@ -1,0 +1,10 @@
+export { firstBrokenLine } from './audit-log.ts';
+export {
+  loadNodeConfig,
+  NODE_ENV_PREFIX,
+  type NodeConfig,
+  type NodeConfigInput,
+  nodeConfigSchema,
+  parseNodeConfig,
+} from './config.ts';
+export { type NodeDeps, type RunningNode, startNode } from './start-node.ts';

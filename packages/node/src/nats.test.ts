@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { exampleComponent, TestMesh, until } from './testing/mesh.test-support.ts';
+import { natsMissing, startNats } from './testing/nats.test-support.ts';
+
+/** With the real nats-server, which may go away at any time. */
+
+const HELLO = 'default/hello';
+
+test('JetStream carries a deploy to a node that has no peer', { skip: natsMissing }, async (t) => {
+  const mesh = await TestMesh.create(t);
+  const nats = await startNats(t, join(mesh.folder, 'nats'));
+  const one = await mesh.start('one', { nats: { url: nats.url } });
+  await until(async () => (await one.status()).nats.connected);
+  const deployed = await one.deploy(HELLO, await exampleComponent());
+  assert.deepEqual(deployed.durable, { local: true, jetstream: 'stored' });
+  await one.stop();
+
+  const two = await mesh.start('two', { nats: { url: nats.url } });
+  await two.untilReadyEverywhere(HELLO, deployed.revision, 1).catch(async () => {
+    // The record of the node that left may still be known; it is not asked to be ready.
+    const { nodes } = await two.rollout(HELLO, deployed.revision);
+    assert.equal(nodes.find(({ id }) => id === 'two')?.state, 'ready');
+  });
+  assert.match(await (await two.invoke(HELLO)).text(), /Hello/);
+  const { nats: status } = await two.status();
+  assert.equal(status.connected, true);
+  assert.match(status.version ?? '', /^\d+\.\d+/);
+});
+
+test('without NATS deploys are quick and pending, later JetStream catches up', {
+  skip: natsMissing,
+}, async (t) => {
+  const mesh = await TestMesh.create(t);
+  const folder = join(mesh.folder, 'nats');
+  const nats = await startNats(t, folder);
+  const one = await mesh.start('one', { nats: { url: nats.url } });
+  await until(async () => (await one.status()).nats.connected);
+  await nats.stop();
+  await until(async () => !(await one.status()).nats.connected);
+  const startedMs = performance.now();
+  const deployed = await one.deploy(HELLO, await exampleComponent());
+  assert.deepEqual(deployed.durable, { local: true, jetstream: 'pending' });
+  t.diagnostic(`deploy without NATS: ${Math.round(performance.now() - startedMs)} ms`);
+  await one.untilReadyEverywhere(HELLO, deployed.revision, 1);
+
+  await startNats(t, folder, Number(new URL(nats.url).port));
+  await until(async () => {
+    const { nats: status } = await one.status();
+    assert.deepEqual([status.connected, status.pending], [true, 0]);
+    return true;
+  });
+  await one.stop();
+  const two = await mesh.start('two', { nats: { url: nats.url } });
+  await until(
+    async () => (await two.status()).nodes.find(({ id }) => id === 'two')?.functionsReady,
+  );
+  assert.match(await (await two.invoke(HELLO)).text(), /Hello/);
+});

@@ -1,0 +1,218 @@
+import { type ChunkStorage, sha256Hex, splitArtifact } from '@popmesh/artifacts';
+import { type Counter, type FunctionId, type Logger, PopmeshError } from '@popmesh/contracts';
+import type { ExposedMetrics } from '@popmesh/daemon';
+import type { FunctionView, Registry } from '@popmesh/replication';
+import type { Runtime } from '@popmesh/runtime';
+import type { Actor, Control, Deleted, Deployed, DeployRequest } from './api/control.ts';
+import type { Rollout, Status } from './api/schemas.ts';
+import type { AuditLog } from './audit-log.ts';
+import {
+  detailOf,
+  readinessIndex,
+  summaryOf,
+  toFunctionConfig,
+  versionsOf,
+} from './describe-function.ts';
+import type { LogFilter, LogLine } from './log-line.ts';
+import type { MeshLogs } from './mesh-logs.ts';
+import type { MeshView } from './mesh-view.ts';
+import type { Publisher } from './publisher.ts';
+import { allowedRegions } from './regions.ts';
+import { rolloutOf } from './rollout.ts';
+import { statusOf } from './status.ts';
+
+/**
+ * What the control API does. A deploy is answered when the chunks and the record
+ * are fsynced here; each step before that refuses without a trace of the deploy
+ * being left, because chunks that nothing refers to are collected.
+ */
+
+export interface NodeControlOptions {
+  readonly nodeId: string;
+  readonly registry: Registry;
+  readonly store: Pick<ChunkStorage, 'has' | 'put'>;
+  readonly runtime: Pick<Runtime, 'prepare'>;
+  readonly publisher: Publisher;
+  readonly view: MeshView;
+  readonly meshLogs: MeshLogs;
+  readonly audit: AuditLog;
+  readonly nats: () => Status['nats'];
+  readonly notReady: () => string | undefined;
+  readonly metrics: ExposedMetrics;
+  readonly logger: Logger;
+}
+
+export class NodeControl implements Control {
+  readonly #options: NodeControlOptions;
+  readonly #changes: Counter;
+  readonly #denied: Counter;
+
+  constructor(options: NodeControlOptions) {
+    this.#options = options;
+    this.#changes = options.metrics.counter('popmesh_changes_total', 'Changes accepted here', [
+      'action',
+    ]);
+    this.#denied = options.metrics.counter('popmesh_denied_total', 'API calls denied', ['code']);
+  }
+
+  async deploy(request: DeployRequest, actor: Actor, signal: AbortSignal): Promise<Deployed> {
+    const { registry, runtime, store, audit } = this.#options;
+    const { namespace, name, manifest, component } = request;
+    this.#refuseWhenDraining();
+    const digest = sha256Hex(component);
+    const prepared = await runtime.prepare(
+      { digest, load: async () => component },
+      { memoryMb: manifest.config.limits.memoryMb ?? 0 },
+      signal,
+    );
+    const { manifest: artifact, chunks } = splitArtifact(component, prepared.door);
+    const fresh = chunks.filter((chunk) => !store.has(chunk.digest)).length;
+    for (const chunk of chunks) await store.put(chunk.bytes);
+    // From here on the deploy happens, even if the caller goes away.
+    signal.throwIfAborted();
+    const { version, revision, record } = await registry.deploy({
+      namespace,
+      name,
+      label: manifest.label,
+      artifact,
+      config: toFunctionConfig(manifest),
+      createdBy: actor.who,
+    });
+    const id: FunctionId = `${namespace}/${name}`;
+    await audit.append({
+      action: 'deploy',
+      what: `${id}@${version}`,
+      digest,
+      revision: revision.toString(),
+      ...whoOf(actor),
+    });
+    this.#changes.add(1, { action: 'deploy' });
+    const jetstream = await this.#options.publisher.publish(
+      record,
+      chunks.map((chunk) => chunk.digest),
+    );
+    return {
+      function: id,
+      namespace,
+      name,
+      version,
+      label: manifest.label,
+      revision: revision.toString(),
+      artifact: {
+        digest,
+        sizeBytes: component.length,
+        chunks: artifact.chunks.length,
+        newChunks: fresh,
+      },
+      durable: { local: true, jetstream },
+    };
+  }
+
+  async rollback(fn: FunctionId, version: number | undefined, actor: Actor): Promise<Deployed> {
+    const { registry, audit, publisher } = this.#options;
+    this.#refuseWhenDraining();
+    const before = this.#existing(fn);
+    const changed = await registry.rollback(fn, version);
+    await audit.append({
+      action: 'rollback',
+      what: `${fn}@${changed.version}`,
+      revision: changed.revision.toString(),
+      ...whoOf(actor),
+    });
+    this.#changes.add(1, { action: 'rollback' });
+    const target = before.versions.find(({ number }) => number === changed.version);
+    const digests = target?.artifact?.chunks.map((chunk) => chunk.digest) ?? [];
+    return {
+      function: fn,
+      namespace: before.namespace,
+      name: before.name,
+      version: changed.version,
+      label: target?.label ?? '',
+      revision: changed.revision.toString(),
+      durable: { local: true, jetstream: await publisher.publish(changed.record, digests) },
+    };
+  }
+
+  async remove(fn: FunctionId, actor: Actor): Promise<Deleted> {
+    const { registry, audit, publisher } = this.#options;
+    this.#refuseWhenDraining();
+    this.#existing(fn);
+    const { revision, record } = await registry.remove(fn);
+    await audit.append({
+      action: 'delete',
+      what: fn,
+      revision: revision.toString(),
+      ...whoOf(actor),
+    });
+    this.#changes.add(1, { action: 'delete' });
+    await publisher.publish(record, []);
+    return { function: fn, deleted: true, revision: revision.toString() };
+  }
+
+  list() {
+    const readiness = readinessIndex(this.#options.view.nodes());
+    return this.#options.registry.list().map((view) => summaryOf(view, readiness));
+  }
+
+  get(fn: FunctionId) {
+    return detailOf(this.#existing(fn), readinessIndex(this.#options.view.nodes()));
+  }
+
+  versions(fn: FunctionId) {
+    return versionsOf(this.#existing(fn));
+  }
+
+  rollout(fn: FunctionId, revision: bigint | undefined): Rollout {
+    const view = this.#existing(fn);
+    return rolloutOf(
+      { function: fn, revision: revision ?? view.revision, regions: allowedRegions(view) },
+      this.#options.view.nodes(),
+    );
+  }
+
+  logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine> {
+    return this.#options.meshLogs.follow(filter, signal);
+  }
+
+  status(): Status {
+    const { nodeId, view, nats, registry } = this.#options;
+    return statusOf({
+      selfId: nodeId,
+      nodes: view.nodes(),
+      gateways: view.gateways(),
+      nats: nats(),
+      functions: registry.list().length,
+    });
+  }
+
+  notReady(): string | undefined {
+    return this.#options.notReady();
+  }
+
+  async metrics() {
+    const { metrics } = this.#options;
+    return { text: await metrics.text(), contentType: metrics.contentType };
+  }
+
+  denied(actor: Actor, what: string, code: string): void {
+    this.#denied.add(1, { code });
+    this.#options.logger.info('denied', { who: actor.who, from: actor.from, what, code });
+  }
+
+  #existing(fn: FunctionId): FunctionView {
+    const view = this.#options.registry.get(fn);
+    if (view !== undefined && !view.deleted) return view;
+    throw new PopmeshError('function_not_found', `there is no function ${fn}`);
+  }
+
+  #refuseWhenDraining(): void {
+    if (this.#options.notReady() !== 'draining') return;
+    throw new PopmeshError('draining', 'this node is being stopped', { hint: 'Use another node.' });
+  }
+}
+
+const whoOf = ({ who, tokenId, from }: Actor) => ({
+  who,
+  from,
+  ...(tokenId === undefined ? {} : { tokenId }),
+});

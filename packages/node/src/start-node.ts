@@ -1,0 +1,359 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactFetcher, ChunkStore } from '@popmesh/artifacts';
+import { type Clock, HybridClock, type Logger, type Random } from '@popmesh/contracts';
+import { Closing, type ExposedMetrics } from '@popmesh/daemon';
+import { createGossip, diskPersistence, GrpcGossipTransport } from '@popmesh/gossip';
+import {
+  CertificateCache,
+  Mesh,
+  nodeKey,
+  openRecord,
+  readIdentityFile,
+  startGrpcServer,
+  type TlsCredentials,
+  tlsCredentials,
+} from '@popmesh/protocol';
+import { createReplication, Registry } from '@popmesh/replication';
+import { createRuntime } from '@popmesh/runtime';
+import packageJson from '../package.json' with { type: 'json' };
+import { Announcer } from './announcer.ts';
+import { createApp } from './api/app.ts';
+import { createAuthenticate } from './api/auth.ts';
+import { startApiServer } from './api/server.ts';
+import { ApplyLoop } from './apply-loop.ts';
+import { AuditLog } from './audit-log.ts';
+import { isLoopback, type NodeConfig, rootPublicKeyOf } from './config.ts';
+import { advertised, describeNode } from './describe-node.ts';
+import { LogHub } from './log-hub.ts';
+import { MeshLogs } from './mesh-logs.ts';
+import { peerHandlers } from './mesh-service.ts';
+import { MeshView } from './mesh-view.ts';
+import { NodeControl } from './node-control.ts';
+import { PeerChunkSources } from './peer-chunk-sources.ts';
+import { PeerClients } from './peer-clients.ts';
+import { Publisher } from './publisher.ts';
+import { type NodeState, untilReady } from './readiness.ts';
+import { chunksInUse, Retention } from './retention.ts';
+
+/**
+ * The composition root: builds the node from the bottom up, and introduces the
+ * rooms of floor 2 to each other. Nothing is decided here; read it as the
+ * diagram of a node. What it opens is closed in the opposite order, also when
+ * the start fails half-way.
+ */
+
+export interface NodeDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: ExposedMetrics;
+  readonly pid: number;
+}
+
+export interface RunningNode {
+  readonly ready: { readonly id: string; readonly api: string; readonly mesh: string };
+  /** Resolves when the functions of the disk are served; until then `/readyz` says 503. */
+  readonly whenReady: Promise<void>;
+  readonly state: NodeState;
+  drain(): Promise<void>;
+  /** The same promise each time; never rejects. */
+  stop(): Promise<void>;
+}
+
+export async function startNode(
+  config: NodeConfig,
+  deps: NodeDeps,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<RunningNode> {
+  const closing = new Closing(deps.clock, deps.logger);
+  try {
+    return await build(config, deps, closing, signal);
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+}
+
+async function build(
+  config: NodeConfig,
+  deps: NodeDeps,
+  closing: Closing,
+  signal: AbortSignal,
+): Promise<RunningNode> {
+  const { clock, random, metrics } = deps;
+  const logger = deps.logger.child({ node: config.id });
+  const folder = (name: string): string => join(config.dataDir, name);
+  const self = { id: config.id, pop: config.pop.code };
+  const over = new AbortController();
+  const startedAtMs = clock.now();
+  let state: NodeState = 'starting';
+
+  // Who we are, and whom we believe.
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const rootPublicKey = rootPublicKeyOf(config);
+  const identity = await readIdentityFile(config.mesh.identityFile, { ...self, rootPublicKey });
+  const certificates = new CertificateCache();
+  const openEnvelope = (envelope: Uint8Array) => openRecord(rootPublicKey, envelope, certificates);
+  const tls = await readTls(config);
+  const audit = await AuditLog.open({ directory: config.dataDir, clock, logger });
+  closing.add('audit', 2000, () => audit.close());
+
+  // Floor 2: chunks on disk, the logs of functions, and who is there.
+  const store = await ChunkStore.open({
+    directory: folder('artifacts'),
+    config: config.artifacts,
+    clock,
+    logger,
+    metrics,
+  });
+  const logs = new LogHub({ self, metrics });
+  let meshAddress = '';
+  const gossip = createGossip({
+    self: { ...self, role: 'node', address: () => meshAddress },
+    seeds: config.mesh.seeds,
+    openEnvelope,
+    transport: new GrpcGossipTransport(tls?.client),
+    persistence: diskPersistence({ directory: folder('gossip'), logger }),
+    config: config.gossip,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const mesh = await startGrpcServer({
+    service: Mesh,
+    handlers: { ...gossip.handlers, ...peerHandlers({ store, logs }) },
+    host: config.listen.host,
+    port: config.listen.meshPort,
+    ...(tls === undefined ? {} : { credentials: tls.server }),
+  });
+  closing.add('mesh server', 3000, () => mesh.stop(1000));
+  meshAddress = advertised(mesh.address, config);
+  closing.add('gossip', 5000, () => gossip.stop());
+  await gossip.start(signal);
+  const { table } = gossip;
+
+  // The registry is gossip's table, read as functions; JetStream carries the same records.
+  const hybridClock = new HybridClock(clock);
+  // A wall clock that was set back must not make us speak below what we said before.
+  hybridClock.observe(table.get(nodeKey(config.id))?.revision ?? 0n);
+  const registry = new Registry({
+    table,
+    identity,
+    rootPublicKey,
+    clock: hybridClock,
+    logger,
+  });
+  const knewFunctions = registry.list().length > 0;
+  const replication =
+    config.nats === undefined
+      ? undefined
+      : createReplication({
+          config: config.nats,
+          table,
+          openEnvelope,
+          clock,
+          random,
+          logger,
+          metrics,
+        });
+  const natsStatus = () =>
+    replication?.status() ?? { connected: false, version: undefined, pending: 0 };
+
+  // Where chunks come from: peers by distance, then JetStream.
+  const view = new MeshView({ selfId: config.id, table, members: () => gossip.members() });
+  const clients = new PeerClients(tls);
+  closing.add('peer clients', 1000, () => clients.close());
+  const peers = new PeerChunkSources({ view, clients, here: config.pop });
+  const fetcher = new ArtifactFetcher({
+    store,
+    sources: () => [
+      ...peers.nearestFirst(),
+      ...(replication === undefined ? [] : [replication.chunkSource]),
+    ],
+    config: config.artifacts,
+    clock,
+    logger,
+    metrics,
+  });
+
+  // Running functions, and making them ready.
+  const runtime = createRuntime({
+    directory: folder('runtime'),
+    identity: { node: config.id, pop: config.pop.code, region: config.pop.region },
+    config: { ...config.runtime, host: config.listen.host },
+    clock,
+    random,
+    logger,
+    metrics,
+    onLog: (entry) => logs.append(entry),
+    onDataPlanesChanged: () => announcer.changed(),
+    onFunctionLost: (id, error) => applyLoop.lost(id, error),
+  });
+  closing.add('runtime', 10_000, () => runtime.stop());
+  const applyLoop = new ApplyLoop({
+    registry,
+    fetcher,
+    runtime,
+    region: config.pop.region,
+    parallelMax: config.limits.applyParallelMax,
+    applyTimeoutMs: config.limits.applyTimeoutMs,
+    clock,
+    jitter: () => random.float(),
+    logger,
+    metrics,
+    onChanged: () => announcer.changed(),
+  });
+  closing.add('apply loop', 5000, () => applyLoop.stop());
+
+  // The control API.
+  const notReady = (): string | undefined => (state === 'ready' ? undefined : state);
+  const app = createApp({
+    control: new NodeControl({
+      nodeId: config.id,
+      registry,
+      store,
+      runtime,
+      publisher: new Publisher({ replication, store, clock, logger }),
+      view,
+      meshLogs: new MeshLogs({ self, hub: logs, view, clients, clock, logger }),
+      audit,
+      nats: () => ({ enabled: replication !== undefined, ...definedOf(natsStatus()) }),
+      notReady,
+      metrics,
+      logger,
+    }),
+    authenticate: createAuthenticate({
+      rootPublicKey,
+      revokedTokenIds: config.auth.revokedTokenIds,
+      clock,
+    }),
+    componentBytesMax: config.limits.componentMb * 1024 * 1024,
+    uploadsMax: config.limits.uploadsMax,
+    softwareVersion: packageJson.version,
+    clock,
+    logger,
+  });
+  const api = await startApiServer({
+    host: config.listen.host,
+    port: config.listen.apiPort,
+    tls: isLoopback(config.listen.host) ? undefined : config.tls,
+    fetch: (request, bindings) => app.fetch(request, bindings as never),
+    clock,
+  });
+  const apiAddress = advertised(api.address, config);
+
+  // What the others learn of us.
+  const announcer = new Announcer({
+    identity,
+    table,
+    hybridClock,
+    describe: () =>
+      describeNode({
+        config,
+        state,
+        apiAddress,
+        meshAddress,
+        pid: deps.pid,
+        softwareVersion: packageJson.version,
+        startedAtMs,
+        dataPlanes: runtime.dataPlanes(),
+        served: applyLoop.served(),
+        failures: applyLoop.failures(),
+        load: runtime.load(),
+        nats: natsStatus(),
+      }),
+    load: () => runtime.load(),
+    clock,
+    logger,
+  });
+  closing.add('announcer', 2000, () => announcer.stop());
+  closing.add('control API', 3000, () => api.stop(1000));
+  const retention = new Retention({ registry, table, store, clock, logger, metrics });
+  closing.add('retention', 2000, () => retention.stop());
+
+  // Everything is introduced: go.
+  await runtime.start(signal);
+  if (replication !== undefined) {
+    closing.add('replication', 5000, () => replication.stop());
+    replication.reseed({
+      inUse: () => chunksInUse(registry.list()),
+      read: (digest) => store.get(digest),
+    });
+    await replication.start(signal);
+  }
+  applyLoop.start();
+  announcer.start();
+  retention.start();
+  const unsubscribe = gossip.onMemberChanged((member) => {
+    if (member.state === 'alive') applyLoop.hurry();
+  });
+  closing.add('members', 100, unsubscribe);
+  // A full disk must not keep a node from serving what it has; the next change is refused.
+  await audit
+    .append({ action: 'start', who: config.id, what: packageJson.version, from: 'local' })
+    .catch((error) => logger.error('the start could not be audited', { error }));
+
+  const mustAsk = !knewFunctions && config.mesh.seeds.length > 0;
+  const whenReady = untilReady({
+    settled: () => applyLoop.settled(),
+    joined: mustAsk ? () => gossip.joined : undefined,
+    clock,
+    signal: over.signal,
+  }).then(
+    async () => {
+      if (state === 'starting') state = 'ready';
+      await announcer.announceNow();
+    },
+    () => {},
+  );
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    over.abort();
+    state = 'stopped';
+    await audit
+      .append({ action: 'stop', who: config.id, what: packageJson.version, from: 'local' })
+      .catch((error) => logger.error('the stop could not be audited', { error }));
+    await gossip.leave().catch((error) => logger.warn('leaving was not heard', { error }));
+    await closing.close();
+  };
+
+  return {
+    ready: { id: config.id, api: apiAddress, mesh: meshAddress },
+    whenReady,
+    get state() {
+      return state;
+    },
+    drain: async () => {
+      state = 'draining';
+      await announcer.announceNow();
+      // Until the gateways have heard of it they still send, and are still answered.
+      await clock.sleep(config.drain.noticeMs);
+      await runtime.drain();
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+async function readTls({ tls }: NodeConfig): Promise<TlsCredentials | undefined> {
+  if (tls === undefined) return undefined;
+  const [ca, cert, key] = await Promise.all(
+    [tls.ca, tls.cert, tls.key].map((file) => readFile(file)),
+  );
+  return ca && cert && key ? tlsCredentials({ ca, cert, key }) : undefined;
+}
+
+const definedOf = (status: {
+  readonly connected: boolean;
+  readonly version: string | undefined;
+  readonly pending: number;
+}) => ({
+  connected: status.connected,
+  pending: status.pending,
+  ...(status.version === undefined ? {} : { version: status.version }),
+});
