@@ -1,0 +1,16 @@
+/** A token as `popmesh mesh token` issues it, for tests that start no command line. */
+import { SignJWT } from 'jose';
+import { privateKeyObject } from '../../packages/protocol/src/index.ts';
+
+export function issueToken(
+  rootPrivateKey: Uint8Array,
+  claims: { namespaces?: readonly string[]; expiresIn?: string } = {},
+): Promise<string> {
+  return new SignJWT({ namespaces: claims.namespaces ?? ['*'] })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setIssuer('popmesh')
+    .setAudience('popmesh-api')
+    .setIssuedAt()
+    .setExpirationTime(claims.expiresIn ?? '1h')
+    .sign(privateKeyObject(rootPrivateKey));
+}
