@@ -35,6 +35,7 @@ function run(some: readonly string[], concurrency: number): Promise<number> {
     process.execPath,
     [
       '--test',
+      `--import=${join(root, 'scripts/property-seed.ts')}`,
       `--test-concurrency=${concurrency}`,
       `--test-timeout=${TIMEOUT_MS}`,
       ...(process.stdout.isTTY

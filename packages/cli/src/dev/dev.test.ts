@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,6 @@ interface Ready {
   readonly gateway: string;
   readonly nodes: readonly { readonly id: string; readonly pid: number }[];
   readonly gatewayPid: number;
-  readonly natsPid: number;
   readonly functions: readonly { readonly function: string; readonly version: number }[];
 }
 
@@ -68,11 +67,19 @@ async function startDev(t: TestContext, cwd: string, port: number): Promise<Dev>
   return { child: run.child, ready: JSON.parse(line) as Ready, ended: run.ended };
 }
 
-const pidsOf = ({ nodes, gatewayPid, natsPid }: Ready): number[] => [
+const pidsOf = ({ nodes, gatewayPid }: Ready): number[] => [
   ...nodes.map(({ pid }) => pid),
   gatewayPid,
-  natsPid,
 ];
+
+/** Dev is ready without NATS, which may be on its way still: it says itself when it stands. */
+async function natsPidOf(cwd: string): Promise<number> {
+  for (;;) {
+    const text = await readFile(join(cwd, '.popmesh', 'nats', 'pid'), 'utf8').catch(() => '');
+    if (Number(text) > 0) return Number(text);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
@@ -105,7 +112,7 @@ test('starts, serves, refuses a second one, ends without a trace, and goes on', 
   assert.equal(await elsewhere.ended, 1);
   assert.match(elsewhere.output.stderr, new RegExp(`port ${port}.*[\\s\\S]*--port`));
 
-  const pids = pidsOf(first.ready);
+  const pids = [...pidsOf(first.ready), await natsPidOf(cwd)];
   assert.deepEqual(pids.filter(isAlive), pids);
   first.child.kill('SIGINT');
   assert.equal(await first.ended, 0);
@@ -117,7 +124,7 @@ test('starts, serves, refuses a second one, ends without a trace, and goes on', 
     [1],
     'nothing is deployed anew',
   );
-  const forced = pidsOf(again.ready);
+  const forced = [...pidsOf(again.ready), await natsPidOf(cwd)];
   // Copies of one Ctrl-C count once; a later one forces, unless all has ended in order by then.
   const impatient = setInterval(() => again.child.kill('SIGINT'), 50);
   await again.ended;
