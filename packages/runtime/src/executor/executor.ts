@@ -85,9 +85,6 @@ export class Executor {
       pollMs: config.cpuPollMs,
       pools: () => this.#routes.pools(),
       invocations: this.#dataPlane.invocations,
-      onQueuedTimeout: (invocation) => {
-        for (const pool of this.#routes.pools()) pool.forget(invocation);
-      },
     });
     this.#dataPlane.watch = this.#watch;
     this.#server = createServer(

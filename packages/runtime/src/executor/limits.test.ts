@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
+import { buildGuest } from '../testing/guests.ts';
 import { type Answer, Harness } from '../testing/harness.ts';
 
 const FN: FunctionId = 'default/limited';
@@ -32,6 +33,31 @@ describe('limits, enforced and named', () => {
     assert.ok(took < 3_000, `${took} ms`);
     assert.equal((await harness.call(FN, '/hello')).text, 'hello');
     assert.equal((await harness.call(NEIGHBOUR, '/hello')).text, 'hello');
+  });
+
+  test('what is ended from outside is told in the function’s log, with what it said before', async () => {
+    const id: FunctionId = 'default/talkative';
+    const source = `
+import host from 'popmesh:function/host@0.1.0';
+export async function handle(id, request) {
+  host.log('info', 'about to ' + request.url.split('/').pop());
+  if (request.url.endsWith('/wait')) await host.timer(1, 60000).read();
+  for (;;);
+}`;
+    const limits = { cpuMs: 100, timeoutMs: 1_000 };
+    await harness.deploy(id, { limits, scaling: { max: 1 } }, await buildGuest(source));
+    const headers = { 'popmesh-request-id': 'spins' };
+    refused(await harness.call(id, '/spin', { headers }), 503, 'cpu_limit_exceeded');
+    const line = (text: string) =>
+      harness.until(() => harness.logs.find((it) => it.function === id && it.message === text));
+    assert.equal((await line('about to spin')).requestId, 'spins');
+    const ended = 'cpu_limit_exceeded: The function used more CPU time than it may (cpu_ms = 100)';
+    assert.deepEqual(
+      (({ level, requestId, version }) => ({ level, requestId, version }))(await line(ended)),
+      { level: 'error', requestId: 'spins', version: 1 },
+    );
+    refused(await harness.call(id, '/wait'), 504, 'timeout_exceeded');
+    await line('timeout_exceeded: The function did not answer in time (timeout_ms = 1000)');
   });
 
   test('a loop takes others in its worker down, but not their chance elsewhere', async () => {

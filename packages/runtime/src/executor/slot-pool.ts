@@ -117,10 +117,19 @@ export class SlotPool {
     this.#grow(invocation);
   }
 
-  /** Takes an invocation that was given up out of the queue. */
-  forget(invocation: Invocation): void {
+  /** Takes an invocation that was given up out of the queue; true when it was there. */
+  forget(invocation: Invocation): boolean {
     const at = this.#queue.indexOf(invocation);
     if (at >= 0) this.#queue.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** Why a request was ended from outside, in the function's own log: the guest cannot say it. */
+  explain(error: PopmeshError, invocation: Invocation | undefined): void {
+    const { limit, max } = error.details;
+    const which = limit === undefined ? '' : ` (${limit} = ${max})`;
+    const requestId = invocation?.options.requestId ?? '';
+    this.options.onLog('error', `${error.code}: ${error.message}${which}`, requestId);
   }
 
   /** Ends slots that had nothing to do for long; called by the executor's slow tick. */
@@ -321,14 +330,10 @@ export class SlotPool {
 
   #onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void {
     this.slots.delete(slot);
-    const { verdict } = slot;
     for (const invocation of lost) {
-      const blamed = verdict?.blamed.has(invocation) === true;
-      invocation.fail(
-        blamed && verdict !== undefined
-          ? verdict.error
-          : new PopmeshError('executor_failed', 'The worker that ran this request ended'),
-      );
+      const error = new PopmeshError('executor_failed', 'The worker that ran this request ended');
+      this.explain(error, invocation);
+      invocation.fail(error);
     }
     for (const invocation of unstarted) {
       if (invocation.settled) continue;

@@ -30,8 +30,6 @@ export class Slot implements Runner {
   retained = 0;
   traps = 0;
   readonly cpu = { polling: false, polledMs: 0, totalMicros: 0, turn: 0, turnMicros: 0 };
-  /** Set when the end is ours: what the ones that ran are told. */
-  verdict: { error: PopmeshError; blamed: ReadonlySet<Invocation> } | undefined;
   readonly #hooks: SlotHooks;
   readonly #outbox: Outbox;
   #sequence = 0;

@@ -19,9 +19,10 @@ export interface WatchOptions {
   readonly pollMs: number;
   readonly pools: () => Iterable<SlotPool>;
   readonly invocations: Pick<IdMap<Invocation>, 'size' | 'values'>;
-  /** An invocation that waits in no slot yet. */
-  readonly onQueuedTimeout: (invocation: Invocation) => void;
 }
+
+/** Two looks at one thread are at least this far apart. */
+const POLL_MS_MIN = 2;
 
 export class Watch {
   readonly #options: WatchOptions;
@@ -33,7 +34,7 @@ export class Watch {
 
   /** Something runs: keeps ticking until nothing does. */
   wake(): void {
-    this.#timer ??= this.#options.clock.setTimer(this.#options.pollMs, () => this.#tick());
+    this.#again(this.#options.pollMs);
   }
 
   stop(): void {
@@ -58,24 +59,34 @@ export class Watch {
       if (nowMs >= invocation.deadlineMs) this.#timeOut(invocation);
     }
     let busy = this.#options.invocations.size > 0;
+    let untilNextMs = this.#options.pollMs;
     for (const pool of this.#options.pools()) {
       for (const slot of pool.slots) {
         if (slot.inflight.size === 0 && slot.zombies.size === 0 && slot.retained === 0) continue;
         busy = true;
+        untilNextMs = Math.min(untilNextMs, leftMs(pool, slot, nowMs));
         void this.#pollCpu(pool, slot);
       }
     }
-    if (busy) this.wake();
+    if (busy) this.#again(Math.max(POLL_MS_MIN, untilNextMs));
+  }
+
+  #again(ms: number): void {
+    this.#timer ??= this.#options.clock.setTimer(ms, () => this.#tick());
   }
 
   #timeOut(invocation: Invocation): void {
-    if (invocation.runner === undefined) this.#options.onQueuedTimeout(invocation);
     const max = Math.round(invocation.deadlineMs - invocation.options.receivedMs);
-    invocation.fail(
-      new PopmeshError('timeout_exceeded', 'The function did not answer in time', {
-        details: { limit: 'timeout_ms', max },
-      }),
-    );
+    const error = new PopmeshError('timeout_exceeded', 'The function did not answer in time', {
+      details: { limit: 'timeout_ms', max },
+    });
+    for (const pool of this.#options.pools()) {
+      if (pool.forget(invocation) || pool.slots.has(invocation.runner as Slot)) {
+        pool.explain(error, invocation);
+        break;
+      }
+    }
+    invocation.fail(error);
   }
 
   async #pollCpu(pool: SlotPool, slot: Slot): Promise<void> {
@@ -104,37 +115,67 @@ export class Watch {
     cpu.totalMicros = totalMicros;
     pool.options.usage().cpuMs += spentMicros / 1000;
     const limitMicros = pool.options.target.plan.limits.cpuMs * 1000;
-    if (totalMicros - cpu.turnMicros >= limitMicros) this.#endSlot(slot);
-    else this.#charge(slot, spentMicros, limitMicros, previousMs);
+    if (totalMicros - cpu.turnMicros >= limitMicros) this.#endSlot(pool, slot, limitMicros);
+    else this.#charge(pool, slot, spentMicros, limitMicros, previousMs);
   }
 
   /**
    * Only what ran during the whole interval is charged: CPU from before a request came,
    * however long that interval was, is not its own.
    */
-  #charge(slot: Slot, spentMicros: number, limitMicros: number, sinceMs: number): void {
+  #charge(
+    pool: SlotPool,
+    slot: Slot,
+    spentMicros: number,
+    limitMicros: number,
+    sinceMs: number,
+  ): void {
     const share = spentMicros / Math.max(1, slot.inflight.size);
     for (const invocation of slot.inflight.values()) {
       if (invocation.dispatchedMs > sinceMs) continue;
       invocation.cpuMicros += share;
       if (invocation.cpuMicros < limitMicros) continue;
       // Alone in the thread there is no doubt whose loop it is.
-      if (slot.inflight.size === 1) this.#endSlot(slot);
-      else invocation.fail(cpuExceeded(limitMicros));
+      if (slot.inflight.size === 1) this.#endSlot(pool, slot, limitMicros);
+      else {
+        const error = cpuExceeded(limitMicros);
+        pool.explain(error, invocation);
+        invocation.fail(error);
+      }
     }
   }
 
-  #endSlot(slot: Slot): void {
+  /**
+   * Those to blame are answered first: the thread's end is seen only when it has unwound, which
+   * takes as long as others use the cores.
+   */
+  #endSlot(pool: SlotPool, slot: Slot, limitMicros: number): void {
     const before = Atomics.load(slot.cells, CELL.startedBeforeTurn);
     const started = slot.inflight.values().filter((it) => slot.wasStarted(it));
     const recent = started.filter((invocation) => invocation.sequence > before);
-    const limitMicros = (started[0]?.options.plan.limits.cpuMs ?? 0) * 1000;
-    slot.verdict = {
-      error: cpuExceeded(limitMicros),
-      blamed: new Set(recent.length > 0 ? recent : started),
-    };
+    const blamed = recent.length > 0 ? recent : started;
+    const error = cpuExceeded(limitMicros);
+    // Nothing more is handed to it, whatever the answers set free.
+    slot.state = 'retiring';
+    // A loop in work that outlived its request is nobody's, but the author must hear of it.
+    if (blamed.length === 0) pool.explain(error, undefined);
+    for (const invocation of blamed) {
+      pool.explain(error, invocation);
+      invocation.fail(error);
+    }
     void slot.end();
   }
+}
+
+/**
+ * How long a thread that has not turned since the last look can still go on: it spends no more
+ * CPU than time passes.
+ */
+function leftMs(pool: SlotPool, slot: Slot, nowMs: number): number {
+  const { cpu } = slot;
+  if (Atomics.load(slot.cells, CELL.turn) !== cpu.turn) return Number.POSITIVE_INFINITY;
+  const spentMs = (cpu.totalMicros - cpu.turnMicros) / 1000;
+  return pool.options.target.plan.limits.cpuMs - spentMs - (nowMs - cpu.polledMs);
 }
 
 const cpuExceeded = (limitMicros: number): PopmeshError =>
