@@ -1,8 +1,7 @@
 /**
  * What a mesh would blur: one runtime with nothing around it. Cold starts of components that
- * are prepared and have no instance, memory, and the executor on one core.
+ * are prepared and have no instance, and memory.
  */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
@@ -12,7 +11,6 @@ import { noMetrics, silentLogger } from '../../packages/contracts/src/index.ts';
 import { realClock, realRandom } from '../../packages/daemon/src/index.ts';
 import { create, FunctionConfigSchema } from '../../packages/protocol/src/index.ts';
 import { createRuntime, type Prepared, type Runtime } from '../../packages/runtime/src/index.ts';
-import type { Load, LoadFigures } from './load.ts';
 
 export interface ExecutorFigures {
   /** Request to first byte: the code on disk, the process up, no instance, nothing compiled. */
@@ -28,8 +26,6 @@ export interface ExecutorFigures {
     /** What 500 deployed functions that never ran take, node process and executor together. */
     readonly idle500Mb: number;
   };
-  /** Executor on core 0, load on core 1; absent where the machine cannot pin. */
-  readonly oneCore: LoadFigures | undefined;
 }
 
 const COLD_STARTS = 10;
@@ -123,17 +119,7 @@ async function settledRss(pid: number): Promise<number> {
   return rssMb(pid);
 }
 
-async function oneCore(bench: Bench, load: Load): Promise<LoadFigures | undefined> {
-  try {
-    execFileSync('taskset', ['-a', '-p', '-c', '0', String(bench.pid)], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  await load.run(bench.url('f0'), {}, 2);
-  return load.run(bench.url('f0'), {}, 4);
-}
-
-export async function measureExecutor(scratch: string, load: Load): Promise<ExecutorFigures> {
+export async function measureExecutor(scratch: string): Promise<ExecutorFigures> {
   const { component } = await build(await loadProject(join(root, 'examples/hello-js')), {
     signal: never,
     onProgress: () => {},
@@ -182,7 +168,6 @@ export async function measureExecutor(scratch: string, load: Load): Promise<Exec
         instanceMb: round(instanceMb),
         idle500Mb: round(idle500Mb),
       },
-      oneCore: await oneCore(bench, load),
     };
   } finally {
     await bench.stop();

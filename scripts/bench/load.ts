@@ -19,6 +19,8 @@ export interface Load {
     headers: Readonly<Record<string, string>>,
     seconds: number,
   ): Promise<LoadFigures>;
+  /** The same, kept to one core; absent where it cannot be. */
+  onCore?(core: number): Load;
 }
 
 /** As in the design's own measurements. */
@@ -59,12 +61,15 @@ export function readWrk(text: string): LoadFigures {
   return { rps: Math.round(rps), p50Ms: percentileMs(text, 50), p99Ms: percentileMs(text, 99) };
 }
 
-const wrk: Load = {
+const wrk = (prefix: readonly string[]): Load => ({
   name: 'wrk',
+  onCore: (core) => wrk(['taskset', '-c', String(core)]),
   run: async (url, headers, seconds) => {
     const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+    const [command = 'wrk', ...before] = [...prefix, 'wrk'];
     return readWrk(
-      await output('wrk', [
+      await output(command, [
+        ...before,
         '-t1',
         `-c${CONNECTIONS}`,
         `-d${seconds}s`,
@@ -74,7 +79,7 @@ const wrk: Load = {
       ]),
     );
   },
-};
+});
 
 const cannon: Load = {
   name: 'autocannon',
@@ -102,12 +107,12 @@ const works = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 
 export function chooseLoad(note: (line: string) => void): Load {
-  if (works('wrk', ['-v'])) return wrk;
+  if (works('wrk', ['-v'])) return wrk([]);
   if (process.getuid?.() === 0 && works('apt-get', ['--version'])) {
     note('installing wrk…');
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' });
     spawnSync('apt-get', ['install', '-y', '-qq', 'wrk'], { stdio: 'ignore' });
-    if (works('wrk', ['-v'])) return wrk;
+    if (works('wrk', ['-v'])) return wrk([]);
   }
   return cannon;
 }

@@ -9,13 +9,17 @@ import { join } from 'node:path';
 import { measureDeploys, percentile } from './deploys.ts';
 import { type ExecutorFigures, measureExecutor } from './executor.ts';
 import { chooseLoad, type Load, type LoadFigures } from './load.ts';
-import { startMesh } from './mesh.ts';
-import { startNodeHttp, startWorkerd } from './peers.ts';
+import { type BenchMesh, startMesh } from './mesh.ts';
+import { type Peer, startNodeHttp, startWorkerd } from './peers.ts';
+import { inTurns, onOneCore, type Target } from './throughput.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const FUNCTIONS = ['hello-js', 'hono-app', 'hello-rust'] as const;
-const WARM_UP_S = 4;
-const MEASURED_S = 6;
+const PEER_FUNCTIONS = ['hello-js', 'hono-app'] as const;
+const TURNS = { warmUpS: 6, count: 3, seconds: 3 };
+/** The gateway's own cost is not what these turns are for. */
+const GATEWAY_TURNS = { warmUpS: 3, count: 1, seconds: 4 };
+const ONE_CORE_TURNS = { warmUpS: 2, count: 3, seconds: 2 };
 
 type Figures = Record<string, LoadFigures>;
 
@@ -32,63 +36,94 @@ export interface Report {
     readonly coldProcessMs: number;
   };
   readonly memory: ExecutorFigures['memory'];
-  readonly oneCore?: LoadFigures;
+  /** Each server pinned to one core, the load to the other; absent where that cannot be. */
+  readonly oneCore?: { readonly node: Figures; readonly workerd: Figures };
 }
 
 const json = process.argv.includes('--json');
 const note = (line: string): void => console.error(`bench: ${line}`);
 
-async function measure(load: Load, name: string, url: string, headers = {}): Promise<LoadFigures> {
-  await load.run(url, headers, WARM_UP_S);
-  const figures = await load.run(url, headers, MEASURED_S);
-  note(`${name}: ${figures.rps} requests/s, p50 ${figures.p50Ms} ms, p99 ${figures.p99Ms} ms`);
-  return figures;
+interface Served {
+  readonly bare: Peer;
+  readonly workerd: Readonly<Record<(typeof PEER_FUNCTIONS)[number], Peer>>;
+  readonly mesh: BenchMesh;
+}
+
+/** Figures of the targets whose names begin with `prefix`, by the rest of the name. */
+const under = (figures: ReadonlyMap<string, LoadFigures>, prefix: string): Figures =>
+  Object.fromEntries(
+    [...figures].flatMap(([name, value]) =>
+      name.startsWith(`${prefix} `) ? [[name.slice(prefix.length + 1), value]] : [],
+    ),
+  );
+
+async function throughput(load: Load, { bare, workerd, mesh }: Served) {
+  const ours: Target[] = FUNCTIONS.map((name) => ({
+    name: `node ${name}`,
+    url: `${mesh.dataPlane}/default/${name}/`,
+    pid: mesh.pid,
+  }));
+  const peers: Target[] = PEER_FUNCTIONS.map((name) => ({
+    name: `workerd ${name}`,
+    url: workerd[name].url,
+    pid: workerd[name].pid,
+  }));
+  const direct = await inTurns(
+    load,
+    [{ name: 'node:http', url: bare.url }, ...peers, ...ours],
+    TURNS,
+    note,
+  );
+  const near = { 'popmesh-client-location': '50.11,8.68' };
+  const through = await inTurns(
+    load,
+    FUNCTIONS.map((name) => ({
+      name: `gateway ${name}`,
+      url: `${mesh.gateway}/default/${name}/`,
+      headers: near,
+    })),
+    GATEWAY_TURNS,
+    note,
+  );
+  const pinned = await onOneCore(load, [...peers, ...ours], ONE_CORE_TURNS, note);
+  return {
+    node: under(direct, 'node'),
+    workerd: under(direct, 'workerd'),
+    nodeHttp: direct.get('node:http') as LoadFigures,
+    gateway: under(through, 'gateway'),
+    ...(pinned === undefined
+      ? {}
+      : { oneCore: { node: under(pinned, 'node'), workerd: under(pinned, 'workerd') } }),
+  };
 }
 
 async function run(scratch: string): Promise<Report> {
   const load = chooseLoad(note);
-  note(`load: ${load.name}, 32 connections, ${MEASURED_S} s after ${WARM_UP_S} s of warm-up`);
+  note('one executor: cold starts and memory…');
+  const { coldInstanceMs, coldProcessMs, memory } = await measureExecutor(scratch);
 
-  const bare = await startNodeHttp();
-  const nodeHttp = await measure(load, 'node:http', bare.url).finally(bare.stop);
-
-  const workerd: Figures = {};
-  for (const [name, main] of [
-    ['hello-js', 'examples/hello-js/index.ts'],
-    ['hono-app', 'examples/hono-app/index.ts'],
-  ] as const) {
-    const peer = await startWorkerd(join(root, main), scratch);
-    workerd[name] = await measure(load, `workerd ${name}`, peer.url).finally(peer.stop);
-  }
-
-  note('one executor: cold starts, memory, one core…');
-  const { coldInstanceMs, coldProcessMs, memory, oneCore } = await measureExecutor(scratch, load);
-
-  note('starting the mesh…');
-  const mesh = await startMesh(scratch);
+  note('starting the mesh and its peers…');
+  const stops: (() => Promise<void>)[] = [];
+  const kept = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
+    const started = await starting;
+    stops.push(() => started.stop());
+    return started;
+  };
   try {
-    const [node, gateway]: [Figures, Figures] = [{}, {}];
-    for (const name of FUNCTIONS) {
-      node[name] = await measure(load, `node ${name}`, `${mesh.dataPlane}/default/${name}/`);
-    }
-    const near = { 'popmesh-client-location': '50.11,8.68' };
-    for (const name of FUNCTIONS) {
-      gateway[name] = await measure(
-        load,
-        `gateway ${name}`,
-        `${mesh.gateway}/default/${name}/`,
-        near,
-      );
-    }
+    const mesh = await kept(startMesh(scratch));
+    const bare = await kept(startNodeHttp());
+    const workerd = {
+      'hello-js': await kept(startWorkerd(join(root, 'examples/hello-js/index.ts'), scratch)),
+      'hono-app': await kept(startWorkerd(join(root, 'examples/hono-app/index.ts'), scratch)),
+    };
+    note(`load: ${load.name}, 32 connections; ${TURNS.count} turns of ${TURNS.seconds} s each`);
+    const figures = await throughput(load, { bare, workerd, mesh });
     note('deploys and cold starts…');
     const samples = await measureDeploys(mesh, scratch);
     const cold = samples.map(({ coldStartMs }) => coldStartMs);
     const deploys = samples.map(({ deployMs }) => deployMs);
     return {
-      node,
-      gateway,
-      workerd,
-      nodeHttp,
+      ...figures,
       coldStartMs: { p50: percentile(cold, 50), p99: percentile(cold, 99) },
       deployMs: { p50: percentile(deploys, 50), p95: percentile(deploys, 95) },
       executor: {
@@ -99,32 +134,32 @@ async function run(scratch: string): Promise<Report> {
         coldProcessMs,
       },
       memory,
-      ...(oneCore === undefined ? {} : { oneCore }),
     };
   } finally {
-    await mesh.stop();
+    for (const stop of stops.reverse()) await stop();
   }
 }
 
 function show(report: Report): void {
   const base = report.workerd['hello-js']?.rps ?? Number.NaN;
-  const rows: (readonly [string, LoadFigures | undefined])[] = [
-    ['node:http, bare', report.nodeHttp],
-    ...Object.entries(report.workerd).map(
-      ([name, figures]) => [`workerd ${name}`, figures] as const,
-    ),
-    ...Object.entries(report.node).map(([name, figures]) => [`node ${name}`, figures] as const),
-    ['one core hello-js', report.oneCore],
-    ...Object.entries(report.gateway).map(
-      ([name, figures]) => [`gateway ${name}`, figures] as const,
-    ),
-  ];
-  console.log('what                    req/s    p50 ms    p99 ms   × workerd hello-js');
-  for (const [name, figures] of rows) {
-    if (figures === undefined) continue;
-    const { rps, p50Ms, p99Ms } = figures;
+  const oneCoreBase = report.oneCore?.workerd['hello-js']?.rps ?? Number.NaN;
+  const rows = (
+    name: string,
+    figures: Figures = {},
+    unit: number = base,
+  ): (readonly [string, LoadFigures, number])[] =>
+    Object.entries(figures).map(([what, value]) => [`${name} ${what}`, value, unit]);
+  console.log('what                         req/s    p50 ms    p99 ms   × workerd hello-js');
+  for (const [name, { rps, p50Ms, p99Ms }, unit] of [
+    ['node:http, bare', report.nodeHttp, base] as const,
+    ...rows('workerd', report.workerd),
+    ...rows('node', report.node),
+    ...rows('gateway', report.gateway),
+    ...rows('one core, workerd', report.oneCore?.workerd, oneCoreBase),
+    ...rows('one core, node', report.oneCore?.node, oneCoreBase),
+  ]) {
     console.log(
-      `${name.padEnd(20)} ${String(rps).padStart(8)} ${p50Ms.toFixed(2).padStart(9)} ${p99Ms.toFixed(2).padStart(9)} ${(rps / base).toFixed(2).padStart(8)}`,
+      `${name.padEnd(27)} ${String(rps).padStart(6)} ${p50Ms.toFixed(2).padStart(9)} ${p99Ms.toFixed(2).padStart(9)} ${(rps / unit).toFixed(2).padStart(8)}`,
     );
   }
   const { coldStartMs, deployMs } = report;

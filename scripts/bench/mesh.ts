@@ -23,6 +23,8 @@ export interface BenchMesh {
   /** The data plane of namespace `default` on the node that is measured. */
   readonly dataPlane: string;
   readonly pop: string;
+  /** The daemon of the node that is measured. */
+  readonly pid: number;
   /** One call of the control API; throws on any status but 2xx. */
   control(path: string, init?: RequestInit): Promise<unknown>;
   stop(): Promise<void>;
@@ -90,6 +92,7 @@ export async function startMesh(scratch: string): Promise<BenchMesh> {
       token,
       dataPlane: `http://${plane.address}`,
       pop: measured.pop,
+      pid: ready.nodes[0]?.pid ?? 0,
       control,
       stop,
     };

@@ -10,6 +10,7 @@ const START_MS_MAX = 15_000;
 
 export interface Peer {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ async function startPeer(command: string, args: readonly string[], port: number)
       (response) => response.ok,
       () => false,
     );
-    if (answered) return { url, stop };
+    if (answered) return { url, pid: child.pid ?? 0, stop };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await stop();
