@@ -11,7 +11,7 @@ import { until } from '../integration/process.ts';
 import { boundariesOf, join, type Section, sectionsOf, withMemoryPages } from './binaries.ts';
 import { childrenOf, factsOf, format, type ProcessFacts } from './process-facts.ts';
 import { buildHostile, Subject, Target } from './subject.ts';
-import { asSection, generatedUploads, INVALID_MODULES, type Upload } from './uploads-generated.ts';
+import { generatedUploads, type Upload } from './uploads-generated.ts';
 
 const root = joinPath(import.meta.dirname, '../..');
 const rust = new Uint8Array(readFileSync(joinPath(root, 'examples/hello-rust/hello-rust.wasm')));
@@ -80,16 +80,6 @@ describe('hostile uploads', { timeout: 150_000 }, () => {
   test('made by hand: sizes, counts, depths, names, imports', async (context) => {
     const uploads = generatedUploads();
     context.diagnostic(`${uploads.length} components`);
-    await send(uploads);
-    await stillWell();
-  });
-
-  test('core modules that are not valid, in a component that is otherwise', async () => {
-    const uploads = INVALID_MODULES.map(([name, core]) => ({
-      name,
-      bytes: Buffer.concat([rust, asSection(core)]),
-      code: 'invalid_component',
-    }));
     await send(uploads);
     await stillWell();
   });

@@ -69,6 +69,12 @@ export class ByteReader {
     return inner;
   }
 
+  /** Nothing may follow what was read. */
+  finish(what: string): void {
+    if (this.offset !== this.end)
+      throw malformed(`${what} is longer than its content`, this.offset);
+  }
+
   name(what: string): string {
     const inner = this.slice(this.u32(what), what);
     try {

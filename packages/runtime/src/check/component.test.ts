@@ -101,7 +101,14 @@ describe('structure caps', () => {
       ['coreModulesMax', (n) => component(...repeat(n, () => module()), handleExport), 32],
       [
         'functionsMax',
-        (n) => component(module(section(3, [...leb(n), ...repeat(10, () => 0)])), handleExport),
+        (n) => {
+          // As many bodies as functions, or it is refused for that.
+          const types = section(3, [...leb(n), ...repeat(n, () => 0)]);
+          return component(
+            module(types, section(10, [...leb(n), ...repeat(n, () => 0)])),
+            handleExport,
+          );
+        },
         200_000,
       ],
       [

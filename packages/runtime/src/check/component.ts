@@ -77,8 +77,10 @@ function walk(reader: ByteReader, count: StructureCount, depth: number, found: F
     count.add('sectionsMax');
     const id = reader.byte('section id');
     const section = reader.slice(reader.u32('section size'), 'section');
-    if (id === CUSTOM) count.add('customSectionsBytesMax', section.end - section.offset);
-    else if (id === CORE_MODULE) checkCoreModule(section, count);
+    if (id === CUSTOM) {
+      count.add('customSectionsBytesMax', section.end - section.offset);
+      section.name('custom section name');
+    } else if (id === CORE_MODULE) checkCoreModule(section, count);
     else if (id === NESTED) walk(section, count, depth + 1, undefined);
     else if (id === IMPORT) readImports(section, count, found);
     else if (id === EXPORT) readExports(section, count, found);
@@ -94,6 +96,7 @@ function readImports(section: ByteReader, count: StructureCount, found: Found | 
     // `use types.{request}` in a world makes plain type imports, which need nothing of the host.
     if (!skipExternDescription(section)) found?.imports.push(name);
   }
+  section.finish('import section');
 }
 
 function readExports(section: ByteReader, count: StructureCount, found: Found | undefined): void {
@@ -110,6 +113,7 @@ function readExports(section: ByteReader, count: StructureCount, found: Found | 
       kind: sort === 1 ? 'function' : sort === 5 ? 'instance' : 'other',
     });
   }
+  section.finish('export section');
 }
 
 /** Names of imports and exports: kebab names and `namespace:package/interface@version`. */

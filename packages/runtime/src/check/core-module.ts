@@ -2,8 +2,10 @@ import { type ByteReader, malformed } from './bytes.ts';
 import { checkCoreName, type StructureCount } from './structure.ts';
 
 /**
- * Walks one core module far enough to count and to see every name; types, code and data are
- * skipped by their lengths, since V8 and jco's validator both read them in full later.
+ * Walks one core module far enough to count, to see every name, and to know that its sections
+ * are whole, in order and not there twice. What is inside types, code and data is left to the
+ * transpiler's validator, in its locked-down child. Refused: `WebAssembly.validate`, which reads
+ * all of it but would do so on the daemon's own thread (100 ms for an engine of 12 MB).
  */
 
 const CUSTOM = 0;
@@ -12,22 +14,99 @@ const FUNCTION = 3;
 const TABLE = 4;
 const MEMORY = 5;
 const EXPORT = 7;
+const START = 8;
+const CODE = 10;
+const DATA = 11;
+const DATA_COUNT = 12;
+
+/** Section ids in the order in which they may come: tags and the data count came to wasm later. */
+const ORDER: readonly number[] = [
+  1,
+  IMPORT,
+  FUNCTION,
+  TABLE,
+  MEMORY,
+  13,
+  6,
+  EXPORT,
+  START,
+  9,
+  DATA_COUNT,
+  CODE,
+  DATA,
+];
 
 export function checkCoreModule(reader: ByteReader, count: StructureCount): void {
   count.add('coreModulesMax');
-  reader.slice(8, 'module header');
+  checkHeader(reader);
+  const counts = { functions: 0, bodies: 0, dataCount: -1, data: 0 };
+  let place = -1;
   while (!reader.done) {
     count.add('sectionsMax');
+    const at = reader.offset;
     const id = reader.byte('section id');
     const section = reader.slice(reader.u32('section size'), 'section');
-    if (id === CUSTOM) count.add('customSectionsBytesMax', section.end - section.offset);
-    else if (id === IMPORT) checkImports(section, count);
-    else if (id === FUNCTION) count.add('functionsMax', section.u32('function count'));
+    if (id === CUSTOM) {
+      count.add('customSectionsBytesMax', section.end - section.offset);
+      section.name('custom section name');
+      continue;
+    }
+    const next = ORDER.indexOf(id);
+    if (next < 0) throw malformed(`unknown section ${id}`, at);
+    if (next <= place) throw malformed(`section ${id} out of order or twice`, at);
+    place = next;
+    if (id === IMPORT) checkImports(section, count);
+    else if (id === FUNCTION) counts.functions = checkFunctions(section, count);
     else if (id === TABLE) checkTables(section, count);
     else if (id === MEMORY) checkMemories(section, count);
     else if (id === EXPORT) checkExports(section, count);
-    else if (id > 13) throw malformed(`unknown section ${id}`, section.offset);
+    else if (id === START) section.u32('start function');
+    else if (id === CODE) counts.bodies = checkBodies(section, count);
+    else if (id === DATA_COUNT) counts.dataCount = section.u32('data count');
+    else if (id === DATA) counts.data = section.u32('data count');
+    if (WHOLE.has(id)) section.finish('section');
   }
+  if (counts.functions !== counts.bodies) {
+    throw malformed('functions and bodies differ in number', reader.offset);
+  }
+  if (counts.dataCount >= 0 && counts.dataCount !== counts.data) {
+    throw malformed('data segments differ from their count', reader.offset);
+  }
+}
+
+/** Sections that are read to their last byte here. */
+const WHOLE: ReadonlySet<number> = new Set([
+  IMPORT,
+  FUNCTION,
+  TABLE,
+  MEMORY,
+  EXPORT,
+  START,
+  DATA_COUNT,
+  CODE,
+]);
+
+function checkHeader(reader: ByteReader): void {
+  const header = reader.slice(8, 'module header');
+  for (const expected of [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]) {
+    const at = header.offset;
+    if (header.byte('module header') !== expected) throw malformed('not a core module', at);
+  }
+}
+
+function checkFunctions(section: ByteReader, count: StructureCount): number {
+  const total = section.u32('function count');
+  count.add('functionsMax', total);
+  for (let i = 0; i < total; i++) section.u32('function type');
+  return total;
+}
+
+/** Their sizes only; `functionsMax` has bounded how many there can be. */
+function checkBodies(section: ByteReader, count: StructureCount): number {
+  const total = section.u32('code count');
+  count.atMost('functionsMax', total);
+  for (let i = 0; i < total; i++) section.slice(section.u32('body size'), 'function body');
+  return total;
 }
 
 function checkImports(section: ByteReader, count: StructureCount): void {
@@ -46,7 +125,7 @@ function checkImports(section: ByteReader, count: StructureCount): void {
     else if (kind === 2) readLimits(section, 'memory');
     else if (kind === 3) {
       skipValueType(section);
-      section.byte('mutability');
+      if (section.byte('mutability') > 1) throw malformed('unknown mutability', section.offset);
     } else if (kind === 4) {
       section.byte('tag');
       section.u32('tag type');
@@ -76,7 +155,7 @@ function checkExports(section: ByteReader, count: StructureCount): void {
   for (let i = 0; i < total; i++) {
     const at = section.offset;
     checkCoreName(section.name('export name'), count, at);
-    section.byte('export kind');
+    if (section.byte('export kind') > 4) throw malformed('unknown export kind', section.offset);
     section.u32('export index');
   }
 }
