@@ -33,6 +33,21 @@ export class Closing {
     return this.#closed;
   }
 
+  /** Runs a start that adds to its closing as it goes; one that fails closes what it opened. */
+  static async around<T>(
+    clock: Clock,
+    logger: Logger,
+    start: (closing: Closing) => Promise<T>,
+  ): Promise<T> {
+    const closing = new Closing(clock, logger);
+    try {
+      return await start(closing);
+    } catch (error) {
+      await closing.close();
+      throw error;
+    }
+  }
+
   async #run(): Promise<void> {
     for (const { name, budgetMs, close } of this.#steps.reverse()) {
       const over = new AbortController();

@@ -50,19 +50,12 @@ export interface RunningGateway {
 
 const JOIN_CHECK_MS = 20;
 
-export async function startGateway(
+export const startGateway = (
   config: GatewayConfig,
   deps: GatewayDeps,
   signal: AbortSignal = new AbortController().signal,
-): Promise<RunningGateway> {
-  const closing = new Closing(deps.clock, deps.logger);
-  try {
-    return await build(config, deps, closing, signal);
-  } catch (error) {
-    await closing.close();
-    throw error;
-  }
-}
+): Promise<RunningGateway> =>
+  Closing.around(deps.clock, deps.logger, (closing) => build(config, deps, closing, signal));
 
 async function build(
   config: GatewayConfig,

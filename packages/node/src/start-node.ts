@@ -61,19 +61,12 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-export async function startNode(
+export const startNode = (
   config: NodeConfig,
   deps: NodeDeps,
   signal: AbortSignal = new AbortController().signal,
-): Promise<RunningNode> {
-  const closing = new Closing(deps.clock, deps.logger);
-  try {
-    return await build(config, deps, closing, signal);
-  } catch (error) {
-    await closing.close();
-    throw error;
-  }
-}
+): Promise<RunningNode> =>
+  Closing.around(deps.clock, deps.logger, (closing) => build(config, deps, closing, signal));
 
 async function build(
   config: NodeConfig,

@@ -1,4 +1,4 @@
-import type { Clock } from '@popmesh/contracts';
+import { type Clock, sleepOn } from '@popmesh/contracts';
 
 /** What a clock is made of; only entry files hand over the real ones. */
 export interface ClockParts {
@@ -16,18 +16,6 @@ export function clockFrom(parts: ClockParts): Clock {
     now: parts.now,
     monotonic: parts.monotonic,
     setTimer: parts.setTimer,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(signal.reason as Error);
-        const onAbort = (): void => {
-          timer.cancel();
-          reject(signal?.reason as Error);
-        };
-        const timer = parts.setTimer(ms, () => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        });
-        signal?.addEventListener('abort', onAbort, { once: true });
-      }),
+    sleep: (ms, signal) => sleepOn(parts, ms, signal),
   };
 }

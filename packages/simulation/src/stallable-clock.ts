@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@popmesh/contracts';
+import { type Clock, sleepOn, type Timer } from '@popmesh/contracts';
 
 /** Later than every timer due at the end of a stall, sooner than anything else. */
 const READ_AFTER_MS = 1e-6;
@@ -58,20 +58,6 @@ export class StallableClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const abort = (): void => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.setTimer(ms, () => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      });
-      signal?.addEventListener('abort', abort, { once: true });
-    });
+    return sleepOn({ setTimer: (later, run) => this.setTimer(later, run) }, ms, signal);
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock, Timer } from '@popmesh/contracts';
+import { type Clock, sleepOn, type Timer } from '@popmesh/contracts';
 
 /**
  * Time that moves only when told to. After each timer everything that became
@@ -66,21 +66,7 @@ export class VirtualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const abort = (): void => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.setTimer(ms, () => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      });
-      signal?.addEventListener('abort', abort, { once: true });
-    });
+    return sleepOn({ setTimer: (later, run) => this.setTimer(later, run) }, ms, signal);
   }
 
   /** Lets everything run that is runnable without time passing. */
