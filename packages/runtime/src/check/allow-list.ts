@@ -42,6 +42,12 @@ const WASI_0_2: readonly string[] = [
 
 const FUNCTION_0_1: readonly string[] = ['popmesh:function/host', 'popmesh:function/types'];
 
+/** Without versions; what each must look like is in `generated/host-worlds.ts`. */
+export const ALLOWED_INTERFACES: Readonly<Record<DoorName, readonly string[]>> = {
+  'popmesh:function': FUNCTION_0_1,
+  'wasi:http': WASI_0_2,
+};
+
 const ALLOWED: Readonly<
   Record<DoorName, { names: ReadonlySet<string>; version: RegExp; expected: string }>
 > = {
@@ -61,15 +67,19 @@ const INCOMING_HANDLER = /^wasi:http\/incoming-handler@0\.2\.(?:0|[1-9]\d{0,3})$
 
 export function detectDoor(
   exports: readonly { name: string; kind: 'function' | 'instance' | 'other' }[],
-): DoorName {
+): { door: DoorName; name: string } {
   const isFunction = exports.some((e) => e.name === 'handle' && e.kind === 'function');
-  const isHttp = exports.some((e) => e.kind === 'instance' && INCOMING_HANDLER.test(e.name));
-  if (isFunction !== isHttp) return isFunction ? 'popmesh:function' : 'wasi:http';
+  const http = exports.filter((e) => e.kind === 'instance' && INCOMING_HANDLER.test(e.name));
+  const [handler] = http;
+  if (isFunction && handler === undefined) return { door: 'popmesh:function', name: 'handle' };
+  if (!isFunction && handler !== undefined && http.length === 1) {
+    return { door: 'wasi:http', name: handler.name };
+  }
   const names = exports.map((e) => e.name.slice(0, 80));
   throw new PopmeshError(
     'invalid_component',
-    isFunction
-      ? 'The component opens both doors, "handle" and wasi:http/incoming-handler'
+    handler !== undefined
+      ? 'The component opens more than one door: "handle" or wasi:http/incoming-handler, once'
       : `The component exports neither "handle" nor wasi:http/incoming-handler@0.2: ${names.slice(0, 8).join(', ') || 'nothing'}`,
     { hint: 'Build it with "popmesh build", or for the world wasi:http/proxy 0.2.' },
   );

@@ -84,3 +84,15 @@ export class ByteReader {
     }
   }
 }
+
+/** LEB128 of a number that is not below zero. */
+export function leb(value: number): number[] {
+  const out: number[] = [];
+  let rest = value;
+  do {
+    const byte = rest % 128;
+    rest = Math.floor(rest / 128);
+    out.push(rest > 0 ? byte | 0x80 : byte);
+  } while (rest > 0);
+  return out;
+}

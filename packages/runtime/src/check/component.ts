@@ -24,7 +24,11 @@ const EXPORT = 11;
 export interface ComponentFacts {
   readonly door: DoorName;
   readonly imports: readonly string[];
+  /** Plain types that the world imports by themselves (`use types.{request}`). */
+  readonly typeImports: readonly string[];
   readonly exports: readonly string[];
+  /** The export that is the door. */
+  readonly doorExport: string;
   readonly coreModules: number;
   readonly functions: number;
 }
@@ -32,6 +36,7 @@ export interface ComponentFacts {
 type ExportKind = 'function' | 'instance' | 'other';
 interface Found {
   readonly imports: string[];
+  readonly typeImports: string[];
   readonly exports: { name: string; kind: ExportKind }[];
 }
 
@@ -45,13 +50,15 @@ export function checkComponent(
     });
   }
   const count = new StructureCount(options.structure ?? STRUCTURE_LIMITS);
-  const found: Found = { imports: [], exports: [] };
+  const found: Found = { imports: [], typeImports: [], exports: [] };
   walk(new ByteReader(bytes), count, 1, found);
-  const door = detectDoor(found.exports);
+  const { door, name } = detectDoor(found.exports);
   checkImports(door, found.imports);
   return {
     door,
+    doorExport: name,
     imports: found.imports,
+    typeImports: found.typeImports,
     exports: found.exports.map((entry) => entry.name),
     coreModules: count.get('coreModulesMax'),
     functions: count.get('functionsMax'),
@@ -94,7 +101,8 @@ function readImports(section: ByteReader, count: StructureCount, found: Found | 
   for (let i = 0; i < total; i++) {
     const name = readExternName(section, 'import name', count);
     // `use types.{request}` in a world makes plain type imports, which need nothing of the host.
-    if (!skipExternDescription(section)) found?.imports.push(name);
+    const plain = skipExternDescription(section);
+    (plain ? found?.typeImports : found?.imports)?.push(name);
   }
   section.finish('import section');
 }
