@@ -19,7 +19,8 @@ test('every host function that cannot wait is called directly, and none that can
   const { source, changes } = trimGlue(glue, 'wasi:http');
   assert.ok(changes.includes('direct-host-calls'), 'jco writes another text: see what it means');
   assert.equal(source.match(/ = task\.enterSync\(\)/g)?.length ?? 0, 0);
-  assert.equal(source.match(/await task\.enter\(\{ isHost/g)?.length, waiting.length);
+  // Those that wait are all lowered by hand (lower-imports.test.ts).
+  assert.equal(source.match(/await task\.enter\(\{ isHost/g)?.length ?? 0, 0);
   for (const [, name] of waiting) assert.doesNotMatch(source, new RegExp(`return ${name}\\(\\.`));
   // A second time there is nothing left to do.
   assert.equal(directHostCalls(source).direct, 0);

@@ -2,6 +2,7 @@ import { IdMap } from '../id-map.ts';
 import type { DoorName } from '../worker/door.ts';
 import { directHostCalls } from './direct-host-calls.ts';
 import { encodeWhole } from './encode-whole.ts';
+import { type LoweredGlue, lowerImports } from './lower-imports.ts';
 
 /**
  * Post-processing of jco's glue (1.35): what it does for nobody, and what it never forgets.
@@ -137,6 +138,8 @@ export interface TrimmedGlue {
   readonly debugCalls: number;
   /** Names of the changes whose text was found. */
   readonly changes: readonly string[];
+  /** Of `wasi:http` only. */
+  readonly lowered?: Omit<LoweredGlue, 'source'>;
 }
 
 export function trimGlue(glue: string, door: DoorName): TrimmedGlue {
@@ -152,7 +155,9 @@ export function trimGlue(glue: string, door: DoorName): TrimmedGlue {
   if (door === 'wasi:http') {
     const direct = directHostCalls(source);
     if (direct.direct > 0) changes.push('direct-host-calls');
-    source = direct.source;
+    const { source: whole, ...lowered } = lowerImports(direct.source);
+    if (lowered.lowered.length > 0) changes.push('lower-imports');
+    return { source: whole, debugCalls: trimmed.trimmed, changes, lowered };
   }
   return { source, debugCalls: trimmed.trimmed, changes };
 }

@@ -44,6 +44,12 @@ export class BodySink implements Sink {
   get expected(): number | undefined {
     return this.#expected;
   }
+  /** As long as it promised to be, and not broken. */
+  get isWhole(): boolean {
+    if (this.#state === 'broken') return false;
+    return this.#expected === undefined || this.#written === this.#expected;
+  }
+
   /** A response to HEAD, or 304: content-length speaks of a body that is not sent. */
   expectNothing(): void {
     this.#expected = undefined;

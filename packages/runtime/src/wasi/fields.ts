@@ -66,9 +66,14 @@ export class Fields {
   }
 
   get(name: string): Uint8Array[] {
+    return Fields.values(this, name).map(toBytes);
+  }
+
+  /** With a character for each byte. */
+  static values(fields: Fields, name: string): string[] {
     const key = name.toLowerCase();
-    const values: Uint8Array[] = [];
-    for (const entry of this.#entries) if (entry[0] === key) values.push(toBytes(entry[1]));
+    const values: string[] = [];
+    for (const entry of fields.#entries) if (entry[0] === key) values.push(entry[1]);
     return values;
   }
 
@@ -79,7 +84,7 @@ export class Fields {
 
   set(name: string, values: Uint8Array[]): Result<undefined, HeaderError> {
     const key = name.toLowerCase();
-    const refusal = this.#refusal(key);
+    const refusal = this.#refusal(name, key);
     if (refusal !== undefined) return refusal;
     const texts: string[] = [];
     for (const value of values) {
@@ -93,10 +98,14 @@ export class Fields {
   }
 
   append(name: string, value: Uint8Array): Result<undefined, HeaderError> {
+    return this.appendText(name, fromBytes(value));
+  }
+
+  /** `text` has a character for each byte. */
+  appendText(name: string, text: string): Result<undefined, HeaderError> {
     const key = name.toLowerCase();
-    const refusal = this.#refusal(key);
+    const refusal = this.#refusal(name, key);
     if (refusal !== undefined) return refusal;
-    const text = fromBytes(value);
     if (!VALUE.test(text)) return INVALID;
     this.#push(key, text);
     return OK;
@@ -104,7 +113,7 @@ export class Fields {
 
   delete(name: string): Result<undefined, HeaderError> {
     const key = name.toLowerCase();
-    const refusal = this.#refusal(key);
+    const refusal = this.#refusal(name, key);
     if (refusal !== undefined) return refusal;
     this.#remove(key);
     return OK;
@@ -121,9 +130,10 @@ export class Fields {
     return fields;
   }
 
-  #refusal(key: string): Result<never, HeaderError> | undefined {
+  /** The name as it was given is tested: some letters beyond ASCII have a lower case within. */
+  #refusal(name: string, key: string): Result<never, HeaderError> | undefined {
     if (this.#immutable) return IMMUTABLE;
-    if (!TOKEN.test(key)) return INVALID;
+    if (!TOKEN.test(name)) return INVALID;
     return FORBIDDEN_NAMES.has(key) ? FORBIDDEN : undefined;
   }
 

@@ -28,6 +28,11 @@ export class OutgoingBody {
     return ok(new OutputStream(this.#sink, this.#lifetime));
   }
 
+  /** Whether `finish` has nothing to complain of. */
+  static isWhole(body: OutgoingBody): boolean {
+    return body.#sink.isWhole;
+  }
+
   /** Trailers are taken and not sent: HTTP/1.1 clients rarely ask for them. */
   static finish(
     body: OutgoingBody,

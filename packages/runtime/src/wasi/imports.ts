@@ -1,4 +1,5 @@
 import type { InstanceContext } from '../worker/door.ts';
+import { createLowering } from './abi/lowering.ts';
 import { createClocks } from './clocks.ts';
 import { ResponseOutparam } from './exchange.ts';
 import { Fields } from './fields.ts';
@@ -77,6 +78,8 @@ export function createImports(host: GuestHost): Readonly<Record<string, object>>
   const none = (): undefined => undefined;
 
   return seal({
+    // No import of the component's, whose names are checked: for the glue (prepare/lower-imports.ts).
+    'popmesh:lowering': createLowering({ lifetime, OutgoingResponse: outgoing.OutgoingResponse }),
     'wasi:io/error': seal({ Error: IoError }),
     'wasi:io/poll': seal({ Pollable, poll: createPoll(lifetime) }),
     'wasi:io/streams': seal({ InputStream, OutputStream }),

@@ -32,12 +32,17 @@ export class OutputStream {
     return refusal ?? ok(BigInt(this.#sink.budget()));
   }
 
+  /** Throws where `write` of so many bytes would. */
+  permit(length: number): void {
+    if (this.#sink.state === 'open' && length > this.#sink.budget()) {
+      throw new Error('output-stream: write of more than check-write permitted');
+    }
+  }
+
   write(bytes: Uint8Array): Result<undefined, StreamError> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return refusal;
-    if (bytes.length > this.#sink.budget()) {
-      throw new Error('output-stream: write of more than check-write permitted');
-    }
+    this.permit(bytes.length);
     if (bytes.length > 0) this.#sink.write(bytes);
     return this.#refusal() ?? OK;
   }

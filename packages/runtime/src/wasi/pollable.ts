@@ -30,7 +30,30 @@ export class Pollable {
   }
 }
 
-/** Answers the indexes of the ready ones; waits while there are none. */
+/** The indexes of those that are ready now. */
+export function pollNow(list: readonly Pollable[]): number[] {
+  const indexes: number[] = [];
+  for (let i = 0; i < list.length; i++) {
+    if ((list[i] as Pollable).ready()) indexes.push(i);
+  }
+  return indexes;
+}
+
+/** The same; waits while there are none. */
+export async function pollWaiting(
+  list: readonly Pollable[],
+  lifetime: Lifetime,
+): Promise<number[]> {
+  lifetime.check();
+  const sources = list.map((pollable) => Pollable.source(pollable));
+  for (;;) {
+    const ready = pollNow(list);
+    if (ready.length > 0) return ready;
+    await lifetime.wait(sources);
+  }
+}
+
+/** For a glue that does not let us lower `poll` ourselves (abi/lowered-io.ts). */
 export function createPoll(lifetime: Lifetime) {
   return async function poll(list: Pollable[]): Promise<Uint32Array> {
     lifetime.check();
@@ -38,21 +61,9 @@ export function createPoll(lifetime: Lifetime) {
     if (list.length > WASI_LIMITS.pollables) {
       throw lifetime.trap(`wasi:io/poll: more than ${WASI_LIMITS.pollables} pollables`);
     }
-    const sources = list.map((pollable) => {
+    for (const pollable of list) {
       if (!Pollable.is(pollable)) throw lifetime.trap('wasi:io/poll: not a pollable');
-      return Pollable.source(pollable);
-    });
-    let ready = readyIndexes(sources);
-    while (ready.length === 0) {
-      await lifetime.wait(sources);
-      ready = readyIndexes(sources);
     }
-    return Uint32Array.from(ready);
+    return Uint32Array.from(await pollWaiting(list, lifetime));
   };
-}
-
-function readyIndexes(sources: readonly Source[]): number[] {
-  const indexes: number[] = [];
-  for (let i = 0; i < sources.length; i++) if (sources[i]?.ready() === true) indexes.push(i);
-  return indexes;
 }

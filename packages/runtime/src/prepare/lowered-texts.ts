@@ -1,0 +1,43 @@
+/**
+ * Digests of jco 1.35's text of each function that we lower ourselves (lower-imports.ts). A
+ * new jco changes some: read what changed, see that src/wasi/abi still does the same, then
+ * take over what the test of `lower-imports` prints.
+ */
+export const LOWERED_TEXTS: Readonly<Record<string, string>> = {
+  'handles: add': '41c1e98de93fda38dea2',
+  'handles: remove': 'a55529dc1faab4dbafe1',
+  'wasi:http/types#new Fields': 'f4430de83eca90a6497e',
+  'wasi:http/types#Fields.append': 'fc4b908d6a030e658790',
+  'wasi:http/types#Fields.fromList': '4469c8241db47de6dbe5',
+  'wasi:http/types#Fields.entries': 'd5b787057508eb9ebff3',
+  'wasi:http/types#Fields.get': '681fc3f39f686bfecf9b',
+  'wasi:http/types#IncomingRequest.method': 'db740eac81e601f9d7fb',
+  'wasi:http/types#IncomingRequest.pathWithQuery': '9bffd0792c6446581581',
+  'wasi:http/types#IncomingRequest.authority': '6299925a00044631a190',
+  'wasi:http/types#IncomingRequest.scheme': '9dccde88a9e103bd710e',
+  'wasi:http/types#IncomingRequest.headers': '982f072fa54045419387',
+  'wasi:http/types#IncomingRequest.consume': 'efad115f23ba63247017',
+  'wasi:http/types#IncomingBody.stream': '79de310eb827f2eaa40a',
+  'wasi:http/types#new OutgoingResponse': '82b46b5be29a26311a7f',
+  'wasi:http/types#OutgoingResponse.setStatusCode': 'f0cf1c8c615e348d8993',
+  'wasi:http/types#OutgoingResponse.body': '1b0d772f03091bf92227',
+  'wasi:http/types#OutgoingBody.write': '6672efe45af63002bd79',
+  'wasi:http/types#OutgoingBody.finish': '9e525916ca994b144b86',
+  'wasi:http/types#ResponseOutparam.set': 'b559955450087e668cd8',
+  'wasi:io/poll#Pollable.ready': '59057e1d2af56d55a873',
+  'wasi:io/poll#Pollable.block': '0f405d57ea14658091aa',
+  'wasi:io/poll#poll': '51630458a96db54b13dc',
+  'wasi:io/streams#InputStream.subscribe': '7ec10210ae185de83a59',
+  'wasi:io/streams#InputStream.read': '932711aae012fd002082',
+  'wasi:io/streams#InputStream.blockingRead': '110f5b4cf82b02d08190',
+  'wasi:io/streams#InputStream.blockingSkip': '75981897706635ab3e6f',
+  'wasi:io/streams#OutputStream.subscribe': '86badb5de7188c4f5521',
+  'wasi:io/streams#OutputStream.checkWrite': '7a086ec4556ca105f35c',
+  'wasi:io/streams#OutputStream.write': 'cdb6c12e0739ded89e0b',
+  'wasi:io/streams#OutputStream.flush': '13d38d6ab4a4ea9a9330',
+  'wasi:io/streams#OutputStream.blockingFlush': 'bed8d326ed0c2133cdba',
+  'wasi:io/streams#OutputStream.blockingWriteAndFlush': '2f5f97745da8429aa777',
+  'wasi:io/streams#OutputStream.blockingWriteZeroesAndFlush': 'c5ebe633911f4f48e4fb',
+  'wasi:io/streams#OutputStream.blockingSplice': '7d10915a5bbfd99f837b',
+  handle: '41a8ea595a87f8093650',
+};
