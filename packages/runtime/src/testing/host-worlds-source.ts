@@ -101,6 +101,7 @@ function indicesOf(text: string): Omit<HostWorld, 'prelude'> {
 export function signaturesIn(wit: string): Signatures {
   const text = wit
     .replace(/\/\/.*$/gm, '')
+    .replace(/@unstable\([^)]*\)[^;]*;/g, '')
     .replace(/@[a-z]+\([^)]*\)/g, '')
     .replace(/\s+/g, ' ');
   const all: Record<string, Record<string, string>> = {};

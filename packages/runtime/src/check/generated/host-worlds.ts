@@ -192,14 +192,6 @@ export const SIGNATURES: Signatures = {
     "subscribe-instant": "func(when: instant) -> pollable",
     "subscribe-duration": "func(when: duration) -> pollable"
   },
-  "wasi:clocks/timezone": {
-    "display": "func(when: datetime) -> timezone-display",
-    "utc-offset": "func(when: datetime) -> s32"
-  },
-  "wasi:clocks/wall-clock": {
-    "now": "func() -> datetime",
-    "resolution": "func() -> datetime"
-  },
   "wasi:random/insecure-seed": {
     "insecure-seed": "func() -> tuple<u64, u64>"
   },
@@ -253,9 +245,7 @@ export const SIGNATURES: Signatures = {
     "[method]resolve-address-stream.subscribe": "func() -> pollable",
     "resolve-addresses": "func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>"
   },
-  "wasi:sockets/network": {
-    "network-error-code": "func(err: borrow<error>) -> option<error-code>"
-  },
+  "wasi:sockets/network": {},
   "wasi:sockets/tcp-create-socket": {
     "create-tcp-socket": "func(address-family: ip-address-family) -> result<tcp-socket, error-code>"
   },
@@ -384,7 +374,6 @@ export const SIGNATURES: Signatures = {
     "[method]request-options.set-first-byte-timeout": "func(duration: option<duration>) -> result",
     "[method]request-options.between-bytes-timeout": "func() -> option<duration>",
     "[method]request-options.set-between-bytes-timeout": "func(duration: option<duration>) -> result",
-    "[method]response-outparam.send-informational": "func(status: u16, headers: headers) -> result<_, error-code>",
     "[static]response-outparam.set": "func(param: response-outparam, response: result<outgoing-response, error-code>)",
     "[method]incoming-response.status": "func() -> status-code",
     "[method]incoming-response.headers": "func() -> headers",
