@@ -10,6 +10,8 @@ import type { RouteTarget, RoutingTable } from './routing-table.ts';
 import { sendError } from './send-error.ts';
 import type { Watch } from './watch.ts';
 
+const ID_MAX = 2 ** 31 - 1;
+
 /** Takes a request off the listener, finds its function and hands it to a pool. */
 
 export interface DataPlaneOptions {
@@ -78,7 +80,7 @@ export class DataPlane {
     const timeoutMs =
       head.timeoutMs > 0 ? Math.min(head.timeoutMs, plan.limits.timeoutMs) : plan.limits.timeoutMs;
     const invocation = new Invocation({
-      id: ++this.#lastId,
+      id: this.#nextId(),
       requestId: this.#requestId(head),
       method: request.method ?? 'GET',
       url: absoluteUrl(head.scheme, head.host, target),
@@ -120,6 +122,13 @@ export class DataPlane {
       invocation.contentLength = head.chunked ? -1 : head.contentLength;
       route.pool.submit(invocation);
     }
+  }
+
+  /** 31 bits, as the ring and a guest's `u32` take them; one that still runs is skipped. */
+  #nextId(): number {
+    do this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1;
+    while (this.invocations.has(this.#lastId));
+    return this.#lastId;
   }
 
   get #wholeMax(): number {

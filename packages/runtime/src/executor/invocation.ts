@@ -118,6 +118,7 @@ export class Invocation {
     }
     if (bodyKind === BODY_KIND.text) size = Buffer.byteLength(body as string);
     else if (bodyKind === BODY_KIND.bytes) size = (body as Uint8Array).byteLength;
+    else if (bodyKind === BODY_KIND.latin1) size = (body as string).length;
     if (size > this.options.plan.limits.responseBodyBytes) {
       this.fail(this.#responseTooLarge());
       return;
@@ -138,6 +139,7 @@ export class Invocation {
     }
     this.#bytesOut = size;
     if (bodiless || size === 0) response.end();
+    else if (bodyKind === BODY_KIND.latin1) response.end(body as string, 'latin1');
     else response.end(body as string | Uint8Array);
     this.#settle();
   }

@@ -1,8 +1,28 @@
 import type { Worker } from 'node:worker_threads';
 import { type LogLevel, PopmeshError } from '@popmesh/contracts';
 import { IdMap } from '../id-map.ts';
-import { Outbox } from '../worker/outbox.ts';
-import { type Batch, CELL, FROM_WORKER, type LoadMessage, TO_WORKER } from '../worker/wire.ts';
+import { createRing, type RingReader } from '../ring/byte-ring.ts';
+import { Inbox } from '../ring/inbox.ts';
+import { Outbox } from '../ring/outbox.ts';
+import {
+  RECORD,
+  readLog,
+  recordKind,
+  responseBody,
+  responseId,
+  responseLines,
+  responseStatus,
+  writeRequest,
+} from '../ring/records.ts';
+import {
+  type Batch,
+  BODY_KIND,
+  CELL,
+  FROM_WORKER,
+  LOG_LEVELS,
+  type LoadMessage,
+  TO_WORKER,
+} from '../worker/wire.ts';
 import type { Invocation, Runner } from './invocation.ts';
 
 /**
@@ -31,39 +51,38 @@ export class Slot implements Runner {
   traps = 0;
   readonly cpu = { polling: false, polledMs: 0, totalMicros: 0, turn: 0, turnMicros: 0 };
   readonly #hooks: SlotHooks;
+  readonly #toWorker = createRing();
+  readonly #fromWorker = createRing();
   readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
   #sequence = 0;
 
   constructor(worker: Worker, hooks: SlotHooks) {
     this.worker = worker;
     this.#hooks = hooks;
     this.cells = new Int32Array(new SharedArrayBuffer(CELL.length * 4));
-    this.#outbox = new Outbox(
-      (batch, transfer) => worker.postMessage(batch, transfer),
-      hooks.schedule,
-      () => this.#takeTurn(),
-    );
-  }
-
-  /**
-   * Two batches are on their way at a time, one to work on and one to go on with; what comes
-   * meanwhile goes with the next. So the busier the threads are, the fewer messages they send.
-   */
-  #takeTurn(): boolean {
-    if (Atomics.load(this.cells, CELL.posted) >= POSTED_MAX) {
-      Atomics.store(this.cells, CELL.wanted, 1);
-      // A turn may have ended just before this could be seen.
-      if (Atomics.load(this.cells, CELL.posted) >= POSTED_MAX) return false;
-    }
-    Atomics.add(this.cells, CELL.posted, 1);
-    return true;
+    const { schedule } = hooks;
+    this.#outbox = new Outbox({
+      ring: this.#toWorker,
+      post: (batch, transfer) => worker.postMessage(batch, transfer),
+      schedule,
+    });
+    this.#inbox = new Inbox({
+      ring: this.#fromWorker,
+      schedule,
+      patience: IDLE_TURNS,
+      onBroken: () => void this.end(),
+      onWork: () => {},
+      onRecord: (reader) => this.#receiveRecord(reader),
+      onBatch: (batch) => this.#receive(batch),
+    });
   }
 
   /** Resolves when the first instance stands. */
-  load(message: Omit<LoadMessage, 'type' | 'cells'>): Promise<void> {
+  load(message: Omit<LoadMessage, 'type' | 'cells' | 'toWorker' | 'fromWorker'>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.worker.on('message', (said: Batch | { type: string; code: string; message: string }) => {
-        if (Array.isArray(said)) this.#receive(said);
+        if (Array.isArray(said)) this.#inbox.receive(said);
         else if (said.type === 'loaded') {
           if (this.state === 'loading') this.state = 'ready';
           resolve();
@@ -79,7 +98,13 @@ export class Slot implements Runner {
       this.worker.on('error', (cause) => {
         reject(new PopmeshError('executor_failed', 'The worker failed', { cause }));
       });
-      this.worker.postMessage({ ...message, type: 'load', cells: this.cells });
+      this.worker.postMessage({
+        ...message,
+        type: 'load',
+        cells: this.cells,
+        toWorker: this.#toWorker,
+        fromWorker: this.#fromWorker,
+      });
     });
   }
 
@@ -90,19 +115,29 @@ export class Slot implements Runner {
   run(invocation: Invocation): void {
     const { options } = invocation;
     invocation.runner = this;
-    invocation.sequence = ++this.#sequence;
+    invocation.sequence = this.#sequence = (this.#sequence + 1) | 0;
     invocation.dispatchedMs = options.now();
     this.inflight.set(invocation.id, invocation);
+    this.#inbox.stayAwake();
+    const { id, sequence, bodyKind, body } = invocation;
+    const { requestId, method, url, headerLines } = options;
+    const whole = bodyKind !== BODY_KIND.pipe;
+    if (
+      whole &&
+      writeRequest(this.#outbox, id, sequence, requestId, method, url, headerLines, body)
+    ) {
+      return;
+    }
     this.#outbox.push(
       TO_WORKER.request,
-      invocation.id,
-      invocation.sequence,
-      options.requestId,
-      options.method,
-      options.url,
-      options.headerLines,
-      invocation.bodyKind,
-      invocation.body ?? invocation.contentLength,
+      id,
+      sequence,
+      requestId,
+      method,
+      url,
+      headerLines,
+      bodyKind,
+      body ?? invocation.contentLength,
     );
   }
 
@@ -127,7 +162,8 @@ export class Slot implements Runner {
 
   /** Whether the guest was handed this invocation. */
   wasStarted(invocation: Invocation): boolean {
-    return invocation.sequence <= Atomics.load(this.cells, CELL.started);
+    // Counters of 32 bits that wrap.
+    return ((Atomics.load(this.cells, CELL.started) - invocation.sequence) | 0) >= 0;
   }
 
   async end(): Promise<void> {
@@ -135,8 +171,23 @@ export class Slot implements Runner {
     await this.worker.terminate();
   }
 
+  #receiveRecord(reader: RingReader): void {
+    if (recordKind(reader) === RECORD.log) {
+      const { level, message, requestId } = readLog(reader);
+      this.#hooks.onLog(LOG_LEVELS[level] ?? 'info', message, requestId);
+      return;
+    }
+    const id = responseId(reader);
+    const invocation = this.inflight.get(id);
+    const status = responseStatus(reader);
+    const body = responseBody(reader);
+    const lines = responseLines(reader);
+    this.#settle(id);
+    invocation?.respond(status, lines, BODY_KIND.latin1, body);
+  }
+
   #receive(batch: Batch): void {
-    for (let at = 0; at < batch.length; ) {
+    for (let at = 1; at < batch.length; ) {
       const operation = batch[at] as number;
       const id = batch[at + 1] as number;
       switch (operation) {
@@ -197,7 +248,6 @@ export class Slot implements Runner {
           throw new Error(`unknown operation ${operation} from a worker`);
       }
     }
-    this.#outbox.flushSoon();
   }
 
   #settle(id: number): void {
@@ -207,6 +257,8 @@ export class Slot implements Runner {
 
   #onExit(): void {
     if (this.state === 'ended') return;
+    // What it said before it ended counts.
+    this.#inbox.drain();
     this.state = 'ended';
     const lost: Invocation[] = [];
     const unstarted: Invocation[] = [];
@@ -221,5 +273,6 @@ export class Slot implements Runner {
 }
 
 const PIPE = 3;
-const POSTED_MAX = 2;
+/** Turns of the event loop in which this thread looks for more before it sleeps. */
+const IDLE_TURNS = 1;
 const PAGE_BYTES = 65_536;

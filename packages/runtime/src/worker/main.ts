@@ -3,14 +3,16 @@ import { parentPort } from 'node:worker_threads';
 import { PopmeshError } from '@popmesh/contracts';
 import { clockFrom } from '../clock-from.ts';
 import { createOutbound } from '../outbound/index.ts';
+import { Inbox } from '../ring/inbox.ts';
+import { Outbox } from '../ring/outbox.ts';
+import { writeLog } from '../ring/records.ts';
 import { wasiHttpDoor } from '../wasi/door.ts';
 import { createContextFactory } from './context.ts';
 import { functionDoor } from './function-door.ts';
 import { InstancePool } from './instance-pool.ts';
-import { Outbox } from './outbox.ts';
 import { preparedFiles } from './prepared-files.ts';
 import { RequestLoop } from './request-loop.ts';
-import { type Batch, CELL, FROM_WORKER, type LoadMessage, type WorkerReply } from './wire.ts';
+import { type Batch, FROM_WORKER, LOG_LEVELS, type LoadMessage, type WorkerReply } from './wire.ts';
 
 /**
  * Entry of a worker thread: blank until one `load` message makes it the slot of one function
@@ -23,9 +25,7 @@ if (port === null) throw new Error('this is the entry of a worker thread');
 
 // A turn of this thread's event loop is marked where work begins: at messages and timers.
 let loop: RequestLoop | undefined;
-let cells: Int32Array<SharedArrayBuffer> | undefined;
-let instances: InstancePool | undefined;
-const PAGE_BYTES = 65_536;
+let inbox: Inbox | undefined;
 const clock = clockFrom({
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -39,32 +39,30 @@ const clock = clockFrom({
 });
 
 const reply = (message: WorkerReply): void => port.postMessage(message);
-const outbox = new Outbox(
-  (batch: Batch, transfer) => port.postMessage(batch, transfer),
-  (run) => setImmediate(run),
-);
-
-/** Answers go out, and the HTTP thread may send again; it is told so when it waits to. */
-function endTurn(): void {
-  if (cells === undefined) return;
-  Atomics.store(cells, CELL.memoryPages, (instances?.memoryBytes() ?? 0) / PAGE_BYTES);
-  Atomics.sub(cells, CELL.posted, 1);
-  const wanted = Atomics.exchange(cells, CELL.wanted, 0) === 1;
-  if (!outbox.flush() && wanted) port?.postMessage([]);
-}
 
 async function load(message: LoadMessage): Promise<void> {
   const { limits, door: doorName, isolation, concurrency } = message;
   const door = doorName === 'wasi:http' ? wasiHttpDoor : functionDoor;
   const memoryLimitBytes = limits.memoryMb * 1024 * 1024;
+  const schedule = (run: () => void): void => void setImmediate(run);
+  const outbox = new Outbox({
+    ring: message.fromWorker,
+    post: (batch, transfer) => port?.postMessage(batch, transfer),
+    schedule,
+  });
   const contexts = createContextFactory({
     message,
     clock,
     createOutbound,
     randomBytes: (length) => webcrypto.getRandomValues(new Uint8Array(length)),
-    // At once, since a turn that is ended from outside never comes to its end; `log_kb` bounds
-    // how often.
-    log: (level, text, requestId) => port?.postMessage([FROM_WORKER.log, level, text, requestId]),
+    log: (level, text, requestId) => {
+      if (!writeLog(outbox, LOG_LEVELS.indexOf(level), text, requestId)) {
+        outbox.push(FROM_WORKER.log, level, text, requestId);
+      }
+      // At once, since a turn that is ended from outside never comes to its end; `log_kb` bounds
+      // how often.
+      outbox.flush();
+    },
     requestIdOf: (id) => loop?.running.get(id)?.requestId ?? '',
     onlyRequestId: () => {
       const running = loop?.running;
@@ -84,30 +82,41 @@ async function load(message: LoadMessage): Promise<void> {
     spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
     onDiscard: contexts.forget,
   });
-  cells = message.cells;
-  instances = pool;
-  loop = new RequestLoop({
+  const requests = new RequestLoop({
     pool,
     outbox,
     cells: message.cells,
     pipeBufferBytes: message.pipeBufferBytes,
     memoryLimitBytes,
     explain: contexts.explain,
-    schedule: (run) => setImmediate(run),
+    schedule,
+  });
+  loop = requests;
+  inbox = new Inbox({
+    ring: message.toWorker,
+    schedule,
+    patience: IDLE_TURNS,
+    onBroken: (error) => {
+      throw error;
+    },
+    onWork: () => requests.beginTurn(),
+    onRecord: (reader) => requests.receiveRecord(reader),
+    onBatch: (batch) => requests.receive(batch),
   });
   await pool.warm();
 }
 
 /** Fresh instances made ahead of need, each with a memory of its own. */
 const SPARE_INSTANCES_MAX = 4;
+/** Turns of the event loop in which this thread looks for more before it sleeps. */
+const IDLE_TURNS = 1;
 
 process.on('unhandledRejection', (reason) => loop?.crash(reason));
 process.on('uncaughtException', (error) => loop?.crash(error));
 
 port.on('message', (message: LoadMessage | Batch) => {
   if (Array.isArray(message)) {
-    setImmediate(endTurn);
-    loop?.receive(message);
+    inbox?.receive(message);
     return;
   }
   load(message).then(

@@ -1,14 +1,16 @@
 import { PopmeshError } from '@popmesh/contracts';
 import { IdMap } from '../id-map.ts';
+import type { RingReader } from '../ring/byte-ring.ts';
+import type { Outbox } from '../ring/outbox.ts';
+import { readRequest, writeResponse } from '../ring/records.ts';
 import type { Body, GuestRequest, GuestResponse, HeaderList } from './door.ts';
 import { toHeaderLines, toHeaderList } from './header-lines.ts';
 import type { InstancePool, PooledInstance } from './instance-pool.ts';
-import type { Outbox } from './outbox.ts';
 import { BytePipe } from './pipes.ts';
 import { type Batch, BODY_KIND, CELL, FIELDS_TO_WORKER, FROM_WORKER, TO_WORKER } from './wire.ts';
 
 /**
- * The worker's side of the wire: takes batches, runs each request in an instance of the
+ * The worker's side of the wire: takes what comes, runs each request in an instance of the
  * pool, sends back heads, bodies and failures. Exactly one settling operation per request.
  */
 
@@ -55,6 +57,8 @@ class WireRequest implements GuestRequest {
   }
 }
 
+const NO_BODY: Body = { kind: 'none' };
+const PAGE_BYTES = 65_536;
 /** Failures after which the instance cannot be used again. */
 const FATAL = new Set(['function_trapped', 'internal']);
 /** Share of the limit above which a trap is put down to memory. */
@@ -69,12 +73,18 @@ export class RequestLoop {
     this.#options = options;
   }
 
+  receiveRecord(reader: RingReader): void {
+    const { id, sequence, requestId, method, url, headerLines, body } = readRequest(reader);
+    const request = this.#begin(id, sequence, requestId);
+    const guestBody: Body = body === undefined ? NO_BODY : { kind: 'bytes', bytes: body };
+    void this.#run(request, new WireRequest(method, url, headerLines, guestBody));
+  }
+
   receive(batch: Batch): void {
-    this.beginTurn();
-    for (let at = 0; at < batch.length; ) {
+    for (let at = 1; at < batch.length; ) {
       const operation = batch[at] as number;
       const id = batch[at + 1] as number;
-      if (operation === TO_WORKER.request) this.#begin(batch, at + 1);
+      if (operation === TO_WORKER.request) this.#receiveRequest(batch, at + 1);
       else if (operation === TO_WORKER.abort) this.#abort(id);
       else {
         const request = this.running.get(id);
@@ -109,11 +119,24 @@ export class RequestLoop {
     for (const instance of instances) if (instance !== undefined) this.#lose(instance);
   }
 
-  #begin(batch: Batch, at: number): void {
+  #receiveRequest(batch: Batch, at: number): void {
     const [id, sequence, requestId, method, url, headerLines, bodyKind, content] = batch.slice(
       at,
       at + 8,
     ) as [number, number, string, string, string, string, number, unknown];
+    const request = this.#begin(id, sequence, requestId);
+    let body: Body = NO_BODY;
+    if (bodyKind === BODY_KIND.bytes) body = { kind: 'bytes', bytes: content as Uint8Array };
+    else if (bodyKind === BODY_KIND.pipe) {
+      const pipe = this.#createRequestPipe(id);
+      request.requestPipe = pipe;
+      const length = content as number;
+      body = { kind: 'pipe', pipe, ...(length >= 0 ? { lengthBytes: length } : {}) };
+    }
+    void this.#run(request, new WireRequest(method, url, headerLines, body));
+  }
+
+  #begin(id: number, sequence: number, requestId: string): RunningRequest {
     const request: RunningRequest = {
       id,
       requestId,
@@ -124,17 +147,9 @@ export class RequestLoop {
       creditBytes: this.#options.pipeBufferBytes,
       onCredit: undefined,
     };
-    let body: Body = { kind: 'none' };
-    if (bodyKind === BODY_KIND.bytes) body = { kind: 'bytes', bytes: content as Uint8Array };
-    else if (bodyKind === BODY_KIND.pipe) {
-      const pipe = this.#createRequestPipe(id);
-      request.requestPipe = pipe;
-      const length = content as number;
-      body = { kind: 'pipe', pipe, ...(length >= 0 ? { lengthBytes: length } : {}) };
-    }
     this.running.set(id, request);
     Atomics.store(this.#options.cells, CELL.started, sequence);
-    void this.#run(request, new WireRequest(method, url, headerLines, body));
+    return request;
   }
 
   #createRequestPipe(id: number): BytePipe {
@@ -178,13 +193,14 @@ export class RequestLoop {
     const { outbox } = this.#options;
     const { body } = response;
     const lines = response.headerLines ?? toHeaderLines(response.headers);
-    const head = [FROM_WORKER.response, request.id, response.status, lines] as const;
     if (request.settled) {
       if (body.kind === 'pipe') body.pipe.cancel();
       return;
     }
     if (body.kind === 'pipe') {
-      outbox.push(...head, BODY_KIND.pipe, body.lengthBytes ?? -1);
+      const length = body.lengthBytes ?? -1;
+      const { status } = response;
+      outbox.push(FROM_WORKER.response, request.id, status, lines, BODY_KIND.pipe, length);
       const abandon = (): void => body.pipe.cancel();
       request.abort.signal.addEventListener('abort', abandon, { once: true });
       if (request.abort.signal.aborted) abandon();
@@ -192,9 +208,19 @@ export class RequestLoop {
       return;
     }
     this.#settle(request);
-    if (body.kind === 'text') outbox.push(...head, BODY_KIND.text, body.text);
-    else if (body.kind === 'bytes') outbox.push(...head, BODY_KIND.bytes, body.bytes);
-    else outbox.push(...head, BODY_KIND.none, undefined);
+    let content: string | Uint8Array | undefined;
+    let kind: number = BODY_KIND.none;
+    if (body.kind === 'text') {
+      content = body.text;
+      kind = BODY_KIND.text;
+    } else if (body.kind === 'bytes') {
+      content = body.bytes;
+      kind = BODY_KIND.bytes;
+    }
+    const { status } = response;
+    if (!writeResponse(outbox, request.id, status, lines, content)) {
+      outbox.push(FROM_WORKER.response, request.id, status, lines, kind, content);
+    }
   }
 
   async #pump(
@@ -278,7 +304,9 @@ export class RequestLoop {
   #settle(request: RunningRequest): void {
     request.settled = true;
     this.running.delete(request.id);
+    const { cells, pool } = this.#options;
+    Atomics.store(cells, CELL.memoryPages, pool.memoryBytes() / PAGE_BYTES);
     // A request that ends is progress, as a turn is.
-    Atomics.add(this.#options.cells, CELL.turn, 1);
+    Atomics.add(cells, CELL.turn, 1);
   }
 }

@@ -1,10 +1,12 @@
 import type { LogLevel } from '@popmesh/contracts';
+import type { RingMemory } from '../ring/byte-ring.ts';
 import type { DoorName, InstanceConfig } from './door.ts';
 
 /**
- * What the HTTP thread and a worker say to each other. Requests travel in batches, one
- * flat array of operations per event-loop turn: structured clone of one array of
- * primitives costs a fraction of one object per message.
+ * What the HTTP thread and a worker say to each other by message: all that is too large for the
+ * ring between them (ring/records.ts) or too rare for it. One flat array of operations per
+ * event-loop turn: structured clone of one array of primitives costs a fraction of one object
+ * per message.
  */
 
 /** HTTP thread to worker: the operation, then its fields in this order. */
@@ -43,8 +45,10 @@ export const FROM_WORKER = {
 
 export const FIELDS_TO_WORKER: Readonly<Record<number, number>> = { 1: 8, 2: 2, 3: 2, 4: 1, 5: 2 };
 
-export const BODY_KIND = { none: 0, bytes: 1, text: 2, pipe: 3 } as const;
+/** `latin1`: a string with one character per byte, made of a record by the HTTP thread. */
+export const BODY_KIND = { none: 0, bytes: 1, text: 2, pipe: 3, latin1: 4 } as const;
 
+/** Operations from index 1 (see ring/inbox.ts). */
 export type Batch = unknown[];
 
 /** Cells of the memory that both threads see (Int32Array over a SharedArrayBuffer). */
@@ -55,13 +59,9 @@ export const CELL = {
   started: 1,
   /** `started` when the present turn began. */
   startedBeforeTurn: 2,
-  /** Batches that are posted and whose turn in the worker has not ended. */
-  posted: 3,
-  /** 1 when the HTTP thread holds operations back until the worker says that it can take them. */
-  wanted: 4,
-  /** Pages of all linear memories at the end of the last turn. */
-  memoryPages: 5,
-  length: 6,
+  /** Pages of all linear memories when a request last ended. */
+  memoryPages: 3,
+  length: 4,
 } as const;
 
 export interface WorkerLimits {
@@ -80,6 +80,8 @@ export interface LoadMessage {
   readonly glueUrl: string;
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
   readonly cells: Int32Array<SharedArrayBuffer>;
+  readonly toWorker: RingMemory;
+  readonly fromWorker: RingMemory;
   readonly config: InstanceConfig;
   readonly outboundHosts: readonly string[];
   readonly outboundAllowPrivate: readonly string[];

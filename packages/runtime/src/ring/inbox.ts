@@ -1,0 +1,124 @@
+import { type RingAtomics, RingBroken, type RingMemory, RingReader } from './byte-ring.ts';
+
+/**
+ * The receiving end between two threads: one order of things, two carriers. Small records come
+ * through the ring, the rest in batches by message. A batch says at which place of the ring it
+ * belongs, a record how many batches belong before it, so nothing overtakes anything: a body's
+ * chunk never comes before its head, whichever way each took.
+ *
+ * While it is awake it looks into the ring once per turn of the event loop, which costs nothing;
+ * before it sleeps it says so, and is woken by an empty message.
+ */
+
+/** The first element is the place in the ring, the others are operations. Empty: a wake-up. */
+export type Posted = unknown[];
+
+export interface InboxOptions {
+  readonly ring: RingMemory;
+  /** Runs its argument at the end of this turn of the event loop, or of the next. */
+  readonly schedule: (run: () => void) => void;
+  /** Before the first operation of a drain. */
+  readonly onWork: () => void;
+  /** `reader.at` and `reader.length` say where the record is; gone when this returns. */
+  readonly onRecord: (reader: RingReader) => void;
+  /** Operations from index 1. */
+  readonly onBatch: (batch: Posted) => void;
+  /** The ring cannot be read any further; this end is dead. */
+  readonly onBroken: (error: RingBroken) => void;
+  /** Further looks into an empty ring, one per turn, before sleep. */
+  readonly patience: number;
+  readonly atomics?: RingAtomics;
+}
+
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #reader: RingReader;
+  readonly #arrived: Posted[] = [];
+  /** Batches taken, as the writer counts them. */
+  #taken = 0;
+  #state: 'asleep' | 'awake' | 'broken' = 'awake';
+  #scheduled = false;
+  #patience = 0;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#reader = new RingReader(options.ring, options.atomics);
+    this.#turnSoon();
+  }
+
+  /** A message came: a batch, or only a wake-up. */
+  receive(posted: Posted): void {
+    if (posted.length > 0) this.#arrived.push(posted);
+    this.stayAwake();
+    this.drain();
+  }
+
+  /** Something is under way that will be answered soon: look by itself rather than be woken. */
+  stayAwake(): void {
+    if (this.#state === 'asleep') {
+      this.#state = 'awake';
+      this.#reader.wakeUp();
+    }
+    this.#turnSoon();
+  }
+
+  /** Takes everything that is there, in order. True when something was. */
+  drain(): boolean {
+    if (this.#state === 'broken') return false;
+    try {
+      return this.#drain();
+    } catch (caught) {
+      if (!(caught instanceof RingBroken)) throw caught;
+      this.#state = 'broken';
+      this.#options.onBroken(caught);
+      return false;
+    }
+  }
+
+  #drain(): boolean {
+    const reader = this.#reader;
+    const { onBatch, onRecord, onWork } = this.#options;
+    let worked = false;
+    for (;;) {
+      const batch = this.#arrived[0];
+      if (batch !== undefined && batch[0] === reader.position) {
+        if (!worked) onWork();
+        worked = true;
+        this.#arrived.shift();
+        this.#taken = (this.#taken + 1) | 0;
+        onBatch(batch);
+      } else if (reader.peek() && reader.after === this.#taken) {
+        if (!worked) onWork();
+        worked = true;
+        try {
+          onRecord(reader);
+        } finally {
+          reader.release();
+        }
+      } else return worked;
+    }
+  }
+
+  #turnSoon(): void {
+    if (this.#scheduled || this.#state === 'broken') return;
+    this.#scheduled = true;
+    this.#options.schedule(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    if (this.drain()) this.#patience = this.#options.patience;
+    else if (this.#patience > 0) this.#patience--;
+    else if (this.#state === 'awake' && this.#mayWait()) {
+      this.#state = 'asleep';
+      return;
+    }
+    this.#turnSoon();
+  };
+
+  /** A record whose batch is still on its way needs no wake-up: the batch is one. */
+  #mayWait(): boolean {
+    if (this.#reader.peek()) return this.#reader.after !== this.#taken;
+    return this.#reader.fallAsleep();
+  }
+}
