@@ -72,9 +72,9 @@ test('every text is the known one; when not, this prints what jco writes now', (
 });
 
 test('hello-rust is called without tasks, and no handle goes the long way', () => {
-  const { source, unknown, plainHandle } = lower(hello);
+  const { source, unknown, openHandle } = lower(hello);
   assert.deepEqual(unknown, []);
-  assert.ok(plainHandle);
+  assert.ok(openHandle);
   assert.doesNotMatch(source, /_guardMayLeave\(0,/);
   assert.doesNotMatch(source, /const createTask = /);
   assert.doesNotMatch(source, /captureTable\d+= new Map/);
@@ -108,12 +108,12 @@ test('a function with another signature keeps its own way, the others do not', (
 test('one that waits and is not known keeps the tasks of all', () => {
   const at = hello.indexOf('async function(arg0, arg1, arg2)');
   const odd = `${hello.slice(0, at)}async function(arg0, arg1, arg2 )${hello.slice(at + 32)}`;
-  const { source, plainHandle, unknown } = lower(odd);
+  const { source, openHandle, unknown } = lower(odd);
   assert.deepEqual(
     unknown.map(({ name }) => name),
     ['wasi:io/poll#poll'],
   );
-  assert.equal(plainHandle, false);
+  assert.equal(openHandle, false);
   assert.match(source, /const createTask = /);
 });
 

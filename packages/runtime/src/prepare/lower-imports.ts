@@ -30,8 +30,8 @@ export interface LoweredGlue {
   readonly lowered: readonly string[];
   /** Of functions that we lower, but whose text was another than the known one. */
   readonly unknown: readonly { readonly name: string; readonly digest: string }[];
-  /** The guest's `handle` is called without jco's tasks. */
-  readonly plainHandle: boolean;
+  /** Our host calls the guest's `handle` itself. */
+  readonly openHandle: boolean;
 }
 
 interface Known {
@@ -60,7 +60,7 @@ export function lowerImports(glue: string): LoweredGlue {
   // Of several component instances in one, each would need its own "may leave".
   const alone =
     START.test(glue) && glue.includes('class IdMap ') && !/\binstanceFlags[1-9]/.test(glue);
-  if (!as || !bs || !alone) return { source: glue, lowered: [], unknown, plainHandle: false };
+  if (!as || !bs || !alone) return { source: glue, lowered: [], unknown, openHandle: false };
 
   const known = new Map<string, Known>();
   for (const [text, id = '', waits, body = '', jcoName = ''] of glue.matchAll(FUNCTION)) {
@@ -116,32 +116,35 @@ export function lowerImports(glue: string): LoweredGlue {
   source = source.replace(/_guardMayLeave\(0, (trampoline\d+)\)/g, (text, name: string) =>
     dropped.has(name) ? name : text,
   );
-  const handle = plainHandle(source, isKnown);
+  const handle = openHandle(source, isKnown);
   return {
     source: handle ?? source,
     lowered: [...lowered.values()].map(({ name }) => name),
     unknown,
-    plainHandle: handle !== undefined,
+    openHandle: handle !== undefined,
   };
 }
 
-/** Without the tasks that only jco's own waiting functions look for, when there is none left. */
-function plainHandle(
+/**
+ * Gives the guest's `handle` to our host as well (src/wasi/abi/turnstile.ts), which calls it
+ * without the tasks that only jco's own waiting functions look for, when there is none left.
+ */
+function openHandle(
   source: string,
   isKnown: (name: string, text: string) => boolean,
 ): string | undefined {
-  const [text, name] = HANDLE.exec(source) ?? [];
+  const [text] = HANDLE.exec(source) ?? [];
   if (text === undefined || !isKnown('handle', text)) return undefined;
-  const others = /\bconst createTask = \(\) => \{/.test(source);
+  if (/\bconst createTask = \(\) => \{/.test(source)) return undefined;
   const core = /fn: \(\) => (\w+)\(handle0, handle1\)/.exec(text)?.[1];
-  if (others || !source.includes(`\n  ${core} = WebAssembly.promising(`)) return undefined;
   const [request, outparam] = normalise(text).tables;
-  return source.replace(
-    text,
-    () =>
-      `  function ${name}(arg0, arg1) {\n    getOrCreateAsyncState(0).throwIfTrapped();\n` +
-      `    return ${core}($resources${request}.add(arg0), $resources${outparam}.add(arg1));\n  }\n`,
+  const before = source.length;
+  const opened = source.replace(
+    new RegExp(`(\\n {2}${core} = WebAssembly\\.promising\\()(exports\\d+\\['[^'\\n]+'\\])\\);`),
+    (_, start: string, value: string) =>
+      `${start}$popmesh.handle(${value}, $resources${request}, $resources${outparam}));`,
   );
+  return opened.length === before ? undefined : opened;
 }
 
 /** `wasi:io/poll#Pollable.block`: jco leaves out a method's class, which its text begins with. */

@@ -9,6 +9,8 @@ import type {
   PreparedFiles,
 } from '../worker/door.ts';
 import { describeTrap } from '../worker/trap.ts';
+import type { Lowering } from './abi/lowering.ts';
+import { type Entrance, type EntranceEvents, Turnstile } from './abi/turnstile.ts';
 import { Exchange } from './exchange.ts';
 import { createImports } from './imports.ts';
 import { WASI_LIMITS } from './limits.ts';
@@ -49,26 +51,31 @@ class WasiInstance implements DoorInstance {
   readonly #memories = new Set<LinearMemory>();
   readonly #stdout: LineSink;
   readonly #stderr: LineSink;
-  #handle: Handle = () => Promise.reject(new Error('not instantiated'));
-  /** The guest's run, settled when it has returned; requests queue behind it. */
-  #running: Promise<void> = Promise.resolve();
+  #entrance: Entrance | undefined;
+  /** Of the request that is inside the guest. */
   #exchange: Exchange | undefined;
-  /** Ends the run without the guest: its glue may leave a failed call pending for ever. */
-  #abandon: () => void = () => {};
-  #requestId: number | undefined;
+  #unwatch: (() => void) | undefined;
+  /** Requests behind it. */
+  #queue: (() => void)[] = [];
   #broken: PopmeshError | undefined;
 
   private constructor(context: InstanceContext) {
     this.#context = context;
     const sink = (level: 'info' | 'error'): LineSink =>
-      new LineSink(level, (as, line) => context.log(as, line, this.#requestId));
+      new LineSink(level, (as, line) => context.log(as, line, this.#exchange?.id));
     this.#stdout = sink('info');
     this.#stderr = sink('error');
     this.#lifetime.onEnd = (reason) => {
       this.#broken = trap(reason);
       this.#exchange?.failed(this.#broken);
-      this.#abandon();
+      this.#left();
+      this.#entrance?.close(reason);
       context.outbound.dispose();
+    };
+    this.#lifetime.onWait = () => {
+      if (this.#exchange === undefined) return;
+      this.#exchange.suspended();
+      this.#unwatch ??= this.#watch(this.#exchange);
     };
   }
 
@@ -98,24 +105,41 @@ class WasiInstance implements DoorInstance {
     } catch (caught) {
       throw trap(caught);
     }
-    instance.#handle = findHandle(exports);
+    const guest = (imports['popmesh:lowering'] as Lowering).guest();
+    const events: EntranceEvents = {
+      returned: () => instance.#returned(),
+      trapped: (caught) => instance.#lifetime.end(trap(caught)),
+    };
+    const handle = findHandle(exports);
+    instance.#entrance =
+      guest === undefined
+        ? callEach(handle, events)
+        : new Turnstile(guest.core, guest.requests, guest.outparams, events);
     return instance;
   }
 
-  async handle(id: number, request: GuestRequest, signal: AbortSignal): Promise<GuestResponse> {
-    while (this.#exchange !== undefined) await this.#running;
-    if (this.#broken !== undefined) throw this.#broken;
-    if (signal.aborted) throw new PopmeshError('cancelled', 'the client is gone');
-    const exchange = new Exchange(this.#context, this.#lifetime, request, signal);
-    this.#exchange = exchange;
-    this.#requestId = id;
-    this.#running = this.#run(id, exchange);
-    const response = await exchange.head;
-    if (this.#exchange === exchange) {
-      exchange.retained = true;
-      this.#context.retain(id);
+  handle(id: number, request: GuestRequest, signal: AbortSignal): Promise<GuestResponse> {
+    if (this.#exchange !== undefined) return this.#handleLater(id, request, signal);
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    if (signal.aborted) {
+      return Promise.reject(new PopmeshError('cancelled', 'the client is gone'));
     }
-    return response;
+    const exchange = new Exchange(id, this.#context, this.#lifetime, request, signal);
+    this.#exchange = exchange;
+    this.#context.outbound.begin();
+    this.#entrance?.enter(exchange.request, exchange.outparam);
+    return exchange.head;
+  }
+
+  async #handleLater(
+    id: number,
+    request: GuestRequest,
+    signal: AbortSignal,
+  ): Promise<GuestResponse> {
+    while (this.#exchange !== undefined) {
+      await new Promise<void>((resolve) => this.#queue.push(resolve));
+    }
+    return this.handle(id, request, signal);
   }
 
   get broken(): boolean {
@@ -132,32 +156,29 @@ class WasiInstance implements DoorInstance {
     this.#lifetime.end(new PopmeshError('cancelled', 'the instance was disposed'));
   }
 
-  /** Never rejects. */
-  async #run(id: number, exchange: Exchange): Promise<void> {
-    const watch = this.#watch(exchange);
-    this.#context.outbound.begin();
-    try {
-      await new Promise<unknown>((resolve, reject) => {
-        this.#abandon = () => resolve(undefined);
-        this.#handle(exchange.request, exchange.outparam).then(resolve, reject);
-      });
-      exchange.returned();
-    } catch (caught) {
-      this.#lifetime.end(trap(caught));
-    } finally {
-      watch();
-      this.#stdout.end();
-      this.#stderr.end();
-      this.#context.outbound.end();
-      this.#exchange = undefined;
-      this.#requestId = undefined;
-      if (exchange.retained) this.#context.release(id);
-    }
+  #returned(): void {
+    this.#exchange?.returned();
+    this.#left();
+  }
+
+  /** The request is no longer inside; its body may still be on its way out. */
+  #left(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#stdout.end();
+    this.#stderr.end();
+    this.#context.outbound.end();
+    this.#exchange = undefined;
+    exchange.left();
+    if (this.#queue.length > 0) for (const next of this.#queue.splice(0)) next();
   }
 
   /**
    * When the client goes, an orderly guest sees its streams end and returns; one that waits
-   * on is ended after a grace, and its instance with it.
+   * on is ended after a grace, and its instance with it. From the first wait on: before that
+   * nobody could tell the guest.
    */
   #watch(exchange: Exchange): () => void {
     let timer: { cancel(): void } | undefined;
@@ -167,12 +188,21 @@ class WasiInstance implements DoorInstance {
         this.#lifetime.end(new PopmeshError('function_trapped', 'ended after its client had gone')),
       );
     };
-    exchange.signal.addEventListener('abort', aborted, { once: true });
+    if (exchange.signal.aborted) aborted();
+    else exchange.signal.addEventListener('abort', aborted, { once: true });
     return () => {
       exchange.signal.removeEventListener('abort', aborted);
       timer?.cancel();
     };
   }
+}
+
+/** The way in where jco's glue keeps tasks around the call. */
+function callEach(handle: Handle, { returned, trapped }: EntranceEvents): Entrance {
+  return {
+    enter: (request, outparam) => void handle(request, outparam).then(returned, trapped),
+    close: () => {},
+  };
 }
 
 function findHandle(exports: Record<string, unknown>): Handle {

@@ -7,7 +7,7 @@ import type { Tagged } from './http-method.ts';
 import { OutgoingResponse } from './http-outgoing.ts';
 import type { Lifetime } from './readiness.ts';
 import type { Result } from './result.ts';
-import { sendBody } from './send-body.ts';
+import { type HeldBody, sendBody } from './send-body.ts';
 
 /**
  * One request while the guest has it: the incoming request, the out-parameter, and the
@@ -19,23 +19,26 @@ export class Exchange {
   readonly signal: AbortSignal;
   /** Settles with the head. */
   readonly head: Promise<GuestResponse>;
+  readonly id: number;
   readonly #context: InstanceContext;
   readonly #bodyless: boolean;
   #resolve: (response: GuestResponse) => void = () => {};
   #reject: (error: PopmeshError) => void = () => {};
   #answered = false;
   #sink: BodySink | undefined;
-  /** Sends the head now. */
-  #go: (() => void) | undefined;
+  #held: HeldBody | undefined;
+  #hasReturned = false;
   /** The instance was told to outlive the head of this response. */
-  retained = false;
+  #retained = false;
 
   constructor(
+    id: number,
     context: InstanceContext,
     lifetime: Lifetime,
     request: GuestRequest,
     signal: AbortSignal,
   ) {
+    this.id = id;
     this.#context = context;
     this.#bodyless = request.method === 'HEAD';
     this.signal = signal;
@@ -71,16 +74,28 @@ export class Exchange {
       this.#reject(new PopmeshError('invalid_response', 'content-length without a body'));
       return;
     }
-    this.#go = sendBody(sink, this.#context, 'held', (body) => {
+    this.#held = sendBody(sink, this.#context, 'held', (body) => {
       // A body that broke before its head left is an error of its own, not a half answer.
       if (sink?.state === 'broken') {
         this.#reject(new PopmeshError('invalid_response', sink.failure));
-      } else this.#resolve({ status, headers, body });
+        return;
+      }
+      if (!this.#hasReturned) {
+        this.#retained = true;
+        this.#context.retain(this.id);
+      }
+      this.#resolve({ status, headers, body });
     });
+  }
+
+  /** The guest waits for something. */
+  suspended(): void {
+    this.#held?.arm();
   }
 
   /** The guest's `handle` has returned. */
   returned(): void {
+    this.#hasReturned = true;
     if (!this.#answered) {
       this.#answered = true;
       this.#reject(
@@ -88,7 +103,7 @@ export class Exchange {
       );
     }
     this.#sink?.fail('the function ended before its body did');
-    this.#go?.();
+    this.#held?.go();
   }
 
   /** The guest trapped, or was ended. */
@@ -97,6 +112,13 @@ export class Exchange {
     this.#reject(error);
     this.#sink?.fail(error.message);
     IncomingRequest.fail(this.request, error.message);
+  }
+
+  /** The guest has no more to do with it; after `returned` or `failed`. */
+  left(): void {
+    this.#hasReturned = true;
+    if (this.#retained) this.#context.release(this.id);
+    this.#retained = false;
   }
 
   /** The client is gone: reads fail and writes end, so that an orderly guest returns. */

@@ -37,6 +37,8 @@ export class Lifetime {
   #ended: Error | undefined;
   /** Called once. */
   onEnd: ((reason: Error) => void) | undefined;
+  /** Called before each wait: until then the guest has not let anything else run. */
+  onWait: (() => void) | undefined;
 
   end(reason: Error): void {
     if (this.#ended !== undefined) return;
@@ -62,6 +64,7 @@ export class Lifetime {
 
   /** Resolves when at least one source is ready. */
   wait(sources: readonly Source[]): Promise<void> {
+    this.onWait?.();
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) {
         reject(this.#ended);

@@ -307,6 +307,7 @@ test('whatever a guest gives, only it traps: no handle of another kind, nobody e
 
 function exchange(lifetime: Lifetime): Exchange {
   const made = new Exchange(
+    1,
     {
       config: { env: {}, function: 'f', version: 1, node: 'n', pop: 'p', region: 'r' },
       clock: { now: () => 0, monotonic: () => 0, setTimer: () => ({ cancel: () => {} }) } as never,

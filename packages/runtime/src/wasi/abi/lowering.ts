@@ -6,6 +6,7 @@ import { LOWERED_HTTP } from './lowered-http.ts';
 import { LOWERED_IO } from './lowered-io.ts';
 import { type Captures, Resources } from './resources.ts';
 import { TextCache } from './text-cache.ts';
+import type { CoreHandle } from './turnstile.ts';
 
 /**
  * Our own canonical lowering of the host functions that every request calls: core functions
@@ -39,7 +40,16 @@ const LOWERED: ReadonlyMap<string, (ports: Ports) => CoreFunction> = new Map(
   Object.entries({ ...LOWERED_HTTP, ...LOWERED_IO }),
 );
 
+/** What the turnstile needs of the instance; the glue gives it where nothing waits jco's way. */
+export interface GuestHandle {
+  readonly core: CoreHandle;
+  readonly requests: Resources<object>;
+  readonly outparams: Resources<object>;
+}
+
 export const loweredNames = (): string[] => [...LOWERED.keys()];
+
+export type Lowering = ReturnType<typeof createLowering>;
 
 /** What the glue gets as `imports['popmesh:lowering']`; one per instance. */
 export function createLowering(host: LoweringHost) {
@@ -55,6 +65,7 @@ export function createLowering(host: LoweringHost) {
   const enter = (): void => {
     if (!leave.allowed) throw new Error('cannot leave component instance');
   };
+  let guest: GuestHandle | undefined;
   type Plain = (...values: unknown[]) => unknown;
 
   return Object.freeze({
@@ -74,8 +85,21 @@ export function createLowering(host: LoweringHost) {
       }
     },
 
-    /** By number of arguments, since an array of them per call shows. */
     enter,
+
+    handle: (
+      core: CoreHandle,
+      requests: Resources<object>,
+      outparams: Resources<object>,
+    ): CoreHandle => {
+      guest = { core, requests, outparams };
+      return core;
+    },
+
+    /** After instantiation. */
+    guest: (): GuestHandle | undefined => guest,
+
+    /** By number of arguments, since an array of them per call shows. */
 
     bind: (
       name: string,
