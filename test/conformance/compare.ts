@@ -5,6 +5,7 @@ import { AREAS } from './areas/index.ts';
 import { INPUTS, SEED } from './inputs.ts';
 import { type JavaScriptFunction, startFunction } from './javascript-function.ts';
 import { DIFFERENCES, type Difference } from './known-differences.ts';
+import { LISTED } from './written/index.ts';
 
 /** Runs every case in Node and in a function, and says where they part. */
 
@@ -40,15 +41,19 @@ export async function compareAll(only?: string): Promise<AreaResult[]> {
   }
 }
 
+const generated = (area: string): [string, unknown[]][] =>
+  Object.entries(INPUTS[area] ?? {}).map(([kind, [count, arbitrary]]) => [
+    kind,
+    fc.sample(arbitrary, { numRuns: count, seed: SEED }),
+  ]);
+
 async function compareArea(subject: JavaScriptFunction, area: string): Promise<AreaResult> {
   let cases = 0;
   const disagreements: Disagreement[] = [];
-  for (const [kind, [count, arbitrary]] of Object.entries(INPUTS[area] ?? {})) {
+  for (const [kind, given] of [...generated(area), ...Object.entries(LISTED[area] ?? {})]) {
     const run = AREAS[area]?.[kind] as Run;
     // What JSON loses on the way in, Node's side must not see either.
-    const inputs = JSON.parse(
-      JSON.stringify(fc.sample(arbitrary, { numRuns: count, seed: SEED })),
-    ) as unknown[];
+    const inputs = JSON.parse(JSON.stringify(given)) as unknown[];
     for (let i = 0; i < inputs.length; i += BATCH) {
       const batch = inputs.slice(i, i + BATCH);
       const { status, text } = await subject.post(

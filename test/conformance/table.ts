@@ -1,6 +1,13 @@
 import type { AreaResult } from './compare.ts';
 import { SEED } from './inputs.ts';
 import { DIFFERENCES, type Difference } from './known-differences.ts';
+import { LISTED } from './written/index.ts';
+import { DISPUTED } from './written/url.ts';
+
+const countOf = (kind: string): number =>
+  Object.values(LISTED).reduce((sum, kinds) => sum + (kinds[kind]?.length ?? 0), 0);
+const WPT_COUNT = countOf('wpt');
+const LISTED_COUNT = countOf('written');
 
 /** packages/builder/CONFORMANCE.md, as the results say it. */
 
@@ -26,7 +33,7 @@ export function renderTable(results: readonly AreaResult[], nodeVersion: string)
 
 Written by \`node test/conformance/write-table.ts\`; \`test/conformance/conformance.test.ts\` fails when it is not true. Do not edit.
 
-Each case is an input generated from seed ${SEED}, run through the same code in Node ${nodeVersion.split('.')[0]} (whose URL, encoding, fetch, streams and WebCrypto are tested against the web-platform-tests) and in a deployed function; both must come to the same answer, errors by their names included.
+Each case is an input generated from seed ${SEED}, or one of ${LISTED_COUNT} that were written by hand rule by rule (\`test/conformance/written\`), or a URL of the web-platform-tests' own \`urltestdata.json\` (${WPT_COUNT} of them, as far as npm has them; in ${DISPUTED.length} names of odd Punycode Node and functions part from that file), run through the same code in Node ${nodeVersion.split('.')[0]} (whose URL, encoding, fetch, streams and WebCrypto are tested against the web-platform-tests) and in a deployed function; both must come to the same answer, errors by their names included.
 
 | area | same answer | cases | differences |
 | --- | --- | --- | --- |

@@ -1,3 +1,5 @@
+import { abortPrograms } from '../written/abort.ts';
+import { runOf } from '../written/programs.ts';
 import { type Area, errorName } from './area.ts';
 
 type Step =
@@ -7,6 +9,7 @@ type Step =
 
 /** A program over controllers and signals made of them; the order of everything that is told. */
 export const abort: Area = {
+  written: runOf(abortPrograms),
   graph: ([count, steps]: [number, Step[]]) => {
     const log: unknown[] = [];
     const controllers = Array.from({ length: count }, () => new AbortController());

@@ -1,3 +1,5 @@
+import { clonePrograms } from '../written/clone.ts';
+import { runOf } from '../written/programs.ts';
 import { type Area, bytesOf, errorName } from './area.ts';
 
 /** A description of a value → the value → its clone → a description again. */
@@ -172,6 +174,7 @@ function inside(value: object, seen: Map<object, number>): unknown[] {
 }
 
 export const clone: Area = {
+  written: runOf(clonePrograms),
   value: (spec: Spec) => {
     const value = make(spec, []);
     const copy = structuredClone(value);

@@ -1,9 +1,13 @@
+import { headersPrograms, requestPrograms } from '../written/fetch.ts';
+import { runOf } from '../written/programs.ts';
+import { responsePrograms } from '../written/response.ts';
 import { type Area, bytesOf, outcome } from './area.ts';
 
 type Pairs = [string, string][];
 type Step = ['append' | 'set', string, string] | ['delete' | 'get' | 'has', string];
 
 export const headers: Area = {
+  written: runOf(headersPrograms),
   value: (value: string) => new Headers({ a: value }).get('a'),
   name: (name: string) => [...new Headers({ [name]: 'v' })],
   pairs: (pairs: string[][]) => [...new Headers(pairs as Pairs)],
@@ -92,6 +96,7 @@ interface RequestSpec {
 }
 
 export const requests: Area = {
+  written: runOf(requestPrograms),
   create: async ({ url, body, reads, ...init }: RequestSpec) => {
     const content = makeBody(body);
     const streaming = body.kind === 'stream' ? { duplex: 'half' } : {};
@@ -119,6 +124,7 @@ export const requests: Area = {
 };
 
 export const responses: Area = {
+  written: runOf(responsePrograms),
   create: async ({ body, reads, ...init }: ResponseSpec) => {
     const it = new Response(makeBody(body), init);
     const facts = [it.status, it.ok, it.statusText, it.type, it.url, it.redirected];

@@ -1,3 +1,6 @@
+import { runOf } from '../written/programs.ts';
+import { streamPartPrograms } from '../written/stream-parts.ts';
+import { streamPrograms } from '../written/streams.ts';
 import { type Area, errorName, outcome } from './area.ts';
 
 type Step =
@@ -10,6 +13,7 @@ const turn = async (): Promise<void> => {
 
 /** A program of a source's and a reader's steps; what each saw, in order. */
 export const streams: Area = {
+  written: runOf({ ...streamPrograms, ...streamPartPrograms }),
   readable: async ([highWaterMark, steps]: [number, Step[]]) => {
     const log: unknown[] = [];
     let controller!: ReadableStreamDefaultController<number>;

@@ -1,8 +1,11 @@
+import { base64Programs, encodingPrograms } from '../written/encoding.ts';
+import { runOf } from '../written/programs.ts';
 import { type Area, bytesOf } from './area.ts';
 
 const CHARACTERS = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
 export const encoding: Area = {
+  written: runOf(encodingPrograms),
   decode: ([label, fatal, ignoreBOM, bytes]: [string, boolean, boolean, number[]]) =>
     new TextDecoder(label, { fatal, ignoreBOM }).decode(bytesOf(bytes)),
   stream: ([label, fatal, chunks]: [string, boolean, number[][]]) => {
@@ -37,6 +40,7 @@ export const encoding: Area = {
 };
 
 export const base64: Area = {
+  written: runOf(base64Programs),
   atob: (text: string) => atob(text),
   btoa: (text: string) => btoa(text),
   round: (bytes: number[]) => atob(btoa(CHARACTERS(bytesOf(bytes)))),

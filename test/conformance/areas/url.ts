@@ -1,3 +1,4 @@
+import type { WptUrl } from '../written/url.ts';
 import type { Area } from './area.ts';
 
 const parts = (url: URL | null): unknown =>
@@ -21,6 +22,11 @@ export const url: Area = {
   parse: (input: string) => parts(URL.parse(input)),
   construct: (input: string) => parts(new URL(input)),
   canParse: (input: string) => URL.canParse(input),
+  /** The last says whether the web-platform-tests agree. */
+  wpt: ({ input, failure }: WptUrl) => [
+    parts(URL.parse(input)),
+    URL.canParse(input) === (failure !== true),
+  ],
   relative: ([input, base]: [string, string]) => [
     parts(URL.parse(input, base)),
     URL.canParse(input, base),

@@ -50,6 +50,9 @@ export class AbortSignal extends EventTarget {
   }
 
   static timeout(ms: number): AbortSignal {
+    if (!(Math.trunc(ms) >= 0 && Math.trunc(ms) <= Number.MAX_SAFE_INTEGER)) {
+      throw new TypeError('A number of milliseconds is needed');
+    }
     const signal = new AbortSignal(KEY);
     startTimer(
       () => trigger(signal, new DOMException('The operation timed out', 'TimeoutError')),
@@ -99,7 +102,9 @@ export class AbortSignal extends EventTarget {
     const steps = signal.#steps;
     signal.#steps = undefined;
     for (const step of steps ?? []) step(signal.#reason);
-    signal.dispatchEvent(new Event('abort'));
+    const event = new Event('abort');
+    event.isTrusted = true;
+    signal.dispatchEvent(event);
   }
 
   /** Ours: run when it aborts, before listeners; answers how to stop waiting. */

@@ -120,7 +120,9 @@ export class Body {
   async blob(): Promise<Blob> {
     // Several lines of it: the last one counts.
     const type = (this.contentType() ?? '').split(',').pop()?.trim() ?? '';
-    return new Blob([await this.#bytes()], { type: MEDIA_TYPE.test(type) ? type : '' });
+    return new Blob([await this.#bytes()], {
+      type: MEDIA_TYPE.test(type) ? type.replace(AROUND_PARAMETERS, '$1') : '',
+    });
   }
 
   async formData(): Promise<FormData> {
@@ -174,6 +176,8 @@ export const { share, move, toWire, replace, isNull } = Body;
 for (const name of ['share', 'move', 'toWire', 'replace', 'isNull'])
   Reflect.deleteProperty(Body, name);
 
+/** White space around the semicolons, what is quoted left as it is. */
+const AROUND_PARAMETERS = /("(?:[^"\\]|\\.)*"|;)\s*|\s+(?=;)/g;
 const MEDIA_TYPE = /^[!#$%&'*+\-.^_`|~\w]+\/[!#$%&'*+\-.^_`|~\w]+\s*(?:;|$)/;
 
 export function fromWire(body: WireBody): Source {

@@ -14,6 +14,7 @@ export class TextEncoder {
   }
 
   encodeInto(source: string, destination: Uint8Array): { read: number; written: number } {
+    if (!(destination instanceof Uint8Array)) throw new TypeError('A Uint8Array is needed');
     const text = `${source}`;
     const whole = text.length * 3 <= destination.length || text.length <= destination.length;
     const bytes = whole ? encodeUtf8(text) : undefined;

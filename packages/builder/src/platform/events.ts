@@ -10,17 +10,24 @@ export class Event {
   readonly cancelable: boolean;
   readonly composed: boolean;
   readonly timeStamp: number = nowMs();
-  readonly isTrusted = false;
+  isTrusted = false;
   target: EventTarget | null = null;
   currentTarget: EventTarget | null = null;
   defaultPrevented = false;
   eventPhase = 0;
   #stopped = false;
+  #halted = false;
+  /** On its way through a target's listeners. */
+  #dispatched = false;
+  /** The listener that runs has promised not to prevent anything. */
+  #passive = false;
 
   constructor(
     type: string,
     init?: { bubbles?: boolean; cancelable?: boolean; composed?: boolean },
   ) {
+    // biome-ignore lint/complexity/noArguments: `undefined` is a type, nothing is not
+    if (arguments.length === 0) throw new TypeError('An event needs a type');
     this.type = `${type}`;
     this.bubbles = Boolean(init?.bubbles);
     this.cancelable = Boolean(init?.cancelable);
@@ -28,11 +35,26 @@ export class Event {
   }
 
   preventDefault(): void {
-    if (this.cancelable) this.defaultPrevented = true;
+    if (this.cancelable && !this.#passive) this.defaultPrevented = true;
   }
-  stopPropagation(): void {}
+  get returnValue(): boolean {
+    return !this.defaultPrevented;
+  }
+  set returnValue(value: boolean) {
+    if (!value) this.preventDefault();
+  }
+  get cancelBubble(): boolean {
+    return this.#halted;
+  }
+  set cancelBubble(value: boolean) {
+    if (value) this.#halted = true;
+  }
+  stopPropagation(): void {
+    this.#halted = true;
+  }
   stopImmediatePropagation(): void {
     this.#stopped = true;
+    this.#halted = true;
   }
   composedPath(): EventTarget[] {
     return this.currentTarget === null ? [] : [this.currentTarget];
@@ -41,10 +63,24 @@ export class Event {
   static isStopped(event: Event): boolean {
     return event.#stopped;
   }
+  static setPassive(event: Event, passive: boolean): void {
+    event.#passive = passive;
+  }
+  static begin(event: Event): void {
+    if (event.#dispatched) {
+      throw new DOMException('The event is being dispatched', 'InvalidStateError');
+    }
+    event.#dispatched = true;
+  }
+  static end(event: Event): void {
+    event.#dispatched = false;
+    event.#stopped = false;
+    event.#halted = false;
+  }
 }
 
-const { isStopped } = Event;
-Reflect.deleteProperty(Event, 'isStopped');
+const { isStopped, setPassive, begin, end } = Event;
+for (const name of ['isStopped', 'setPassive', 'begin', 'end']) Reflect.deleteProperty(Event, name);
 
 export class CustomEvent extends Event {
   readonly detail: unknown;
@@ -66,6 +102,7 @@ interface Entry {
   listener: Listener;
   capture: boolean;
   once: boolean;
+  passive: boolean;
   removed: boolean;
 }
 
@@ -85,7 +122,14 @@ export class EventTarget {
     const same = (e: Entry): boolean =>
       e.type === type && e.listener === listener && e.capture === capture;
     if (this.#entries.some(same)) return;
-    this.#entries.push({ type, listener, capture, once: Boolean(given.once), removed: false });
+    this.#entries.push({
+      type,
+      listener,
+      capture,
+      once: Boolean(given.once),
+      passive: Boolean(given.passive),
+      removed: false,
+    });
     given.signal?.addEventListener('abort', () =>
       this.removeEventListener(type, listener, capture),
     );
@@ -105,16 +149,20 @@ export class EventTarget {
   }
 
   dispatchEvent(event: Event): boolean {
+    begin(event);
     event.target = this;
     event.currentTarget = this;
     // A copy: listeners added while it runs wait for the next event.
     for (const entry of this.#entries?.slice() ?? []) {
       if (entry.type !== event.type || entry.removed) continue;
       if (entry.once) this.removeEventListener(entry.type, entry.listener, entry.capture);
+      setPassive(event, entry.passive);
       this.#call(event, entry.listener);
+      setPassive(event, false);
       if (isStopped(event)) break;
     }
     event.currentTarget = null;
+    end(event);
     return !event.defaultPrevented;
   }
 

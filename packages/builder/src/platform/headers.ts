@@ -24,7 +24,8 @@ export class Headers {
   #immutable = false;
   #sorted: Pair[] | undefined = undefined;
 
-  constructor(init?: HeadersInit) {
+  // With a default, so that `Headers.length` is 0.
+  constructor(init: HeadersInit | undefined = undefined) {
     if (init !== undefined) this.#fill(init);
   }
 
@@ -51,6 +52,9 @@ export class Headers {
       return;
     }
     const record = init as Record<string, string>;
+    for (const symbol of Object.getOwnPropertySymbols(record)) {
+      if (Object.prototype.propertyIsEnumerable.call(record, symbol)) headerName(symbol as never);
+    }
     for (const name of Object.keys(record)) this.append(name, record[name] as string);
   }
 

@@ -33,6 +33,7 @@ export interface RequestInit {
   referrer?: string;
   referrerPolicy?: string;
   duplex?: string;
+  window?: unknown;
 }
 
 const FROM_HOST = Symbol('from the host');
@@ -104,6 +105,9 @@ export class Request extends Body {
     const headers = new Headers(init?.headers ?? other?.headers);
     this.#headers = headers;
     if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
+    if (init?.mode === 'navigate' || (init?.window ?? null) !== null) {
+      throw new TypeError('A request of a function has no window and does not navigate');
+    }
     const redirect = init?.redirect ?? other?.redirect ?? 'follow';
     if (!REDIRECTS.includes(redirect)) throw new TypeError(`Invalid redirect: ${redirect}`);
     this.#init = { ...(other === undefined ? undefined : other.#init), ...init, redirect };

@@ -12,6 +12,8 @@ const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
   URIError,
 };
 
+const BOXES = [Boolean, Number, String, BigInt] as const;
+
 const refuse = (value: unknown): never => {
   throw new DOMException(`${describe(value)} could not be cloned`, 'DataCloneError');
 };
@@ -24,6 +26,8 @@ const describe = (value: unknown): string => {
 };
 
 export function structuredClone<T>(value: T, options?: { transfer?: unknown[] }): T {
+  // biome-ignore lint/complexity/noArguments: `undefined` has a clone, nothing has none
+  if (arguments.length === 0) throw new TypeError('structuredClone needs a value');
   const seen = new Map<object, object>();
   const moved: ArrayBuffer[] = [];
   for (const item of options?.transfer ?? []) {
@@ -77,7 +81,7 @@ function shell(value: object, seen: Map<object, object>): object {
   if (value instanceof RegExp) return new RegExp(value.source, value.flags);
   if (value instanceof Map) return new Map();
   if (value instanceof Set) return new Set();
-  if (value instanceof ArrayBuffer) return value.slice(0);
+  if (value instanceof ArrayBuffer) return value.detached ? refuse(value) : value.slice(0);
   if (ArrayBuffer.isView(value)) return cloneView(value, seen);
   if (value instanceof File) {
     return new File([value], value.name, { type: value.type, lastModified: value.lastModified });
@@ -86,14 +90,13 @@ function shell(value: object, seen: Map<object, object>): object {
   if (value instanceof DOMException) return new DOMException(value.message, value.name);
   if (value instanceof Error) {
     const copy = new (ERRORS[value.name] ?? Error)(value.message);
+    if (!Object.hasOwn(value, 'message')) Reflect.deleteProperty(copy, 'message');
     if (value.stack !== undefined) {
       define(copy, 'stack', value.stack, false);
     }
     return copy;
   }
-  if (value instanceof Boolean || value instanceof Number || value instanceof String) {
-    return Object(value.valueOf());
-  }
+  if (BOXES.some((box) => value instanceof box)) return Object(value.valueOf());
   if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef)
     refuse(value);
   if (value instanceof Promise || !isPlain(value)) refuse(value);
