@@ -48,7 +48,10 @@ export async function transpileFixture(): Promise<Record<string, Uint8Array>> {
   return files;
 }
 
-export async function prepareFixture(): Promise<Fixture> {
+/** `change` makes another text of what jco wrote, as another jco or another component would. */
+export async function prepareFixture(
+  change: (glue: string) => string = (glue) => glue,
+): Promise<Fixture> {
   const files = await transpileFixture();
   const directory = await mkdtemp(join(tmpdir(), 'popmesh-wasi-'));
   const modules = new Map<string, WebAssembly.Module>();
@@ -56,7 +59,7 @@ export async function prepareFixture(): Promise<Fixture> {
   for (const [path, bytes] of Object.entries(files)) {
     if (path.endsWith('.wasm')) modules.set(path, await wasm.compile(bytes));
     else {
-      const { source } = trimGlue(new TextDecoder().decode(bytes), 'wasi:http');
+      const { source } = trimGlue(change(new TextDecoder().decode(bytes)), 'wasi:http');
       await writeFile(join(directory, 'component.mjs'), source);
     }
   }
