@@ -3,14 +3,14 @@ import { type Clock, PopmeshError, type Random } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import { IdMap } from '../id-map.ts';
 import { BODY_KIND } from '../worker/wire.ts';
-import { Invocation, tooLarge } from './invocation.ts';
+import type { Exchange } from './http1/exchange.ts';
+import { ServerExchange } from './http1/server-exchange.ts';
+import { Invocation, type InvocationHost, tooLarge } from './invocation.ts';
 import { absoluteUrl, type RequestHead, readRequestHead, splitPath } from './request-head.ts';
 import { ResponseHeaders } from './response-head.ts';
 import type { RouteTarget, RoutingTable } from './routing-table.ts';
 import { sendError } from './send-error.ts';
 import type { Watch } from './watch.ts';
-
-const ID_MAX = 2 ** 31 - 1;
 
 /** Takes a request off the listener, finds its function and hands it to a pool. */
 
@@ -21,11 +21,14 @@ export interface DataPlaneOptions {
   readonly random: Random;
 }
 
+const ID_MAX = 2 ** 31 - 1;
+
 export class DataPlane {
   readonly invocations = new IdMap<Invocation>();
   readonly #options: DataPlaneOptions;
-  readonly #headers = new ResponseHeaders();
+  readonly #host: InvocationHost;
   readonly #idPrefix: string;
+  readonly #chance: () => number;
   /** Set right after construction: the two need each other. */
   watch: Watch | undefined;
   draining = false;
@@ -35,18 +38,34 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     this.#idPrefix = Buffer.from(options.random.bytes(9)).toString('base64url');
+    this.#chance = () => options.random.float();
+    this.#host = {
+      headers: new ResponseHeaders(),
+      pipeBufferBytes: options.config.pipeBufferBytes,
+      now: () => options.clock.monotonic(),
+      onSettled: (invocation) => {
+        this.invocations.delete(invocation.id);
+        if (this.invocations.size === 0) this.#onIdle?.();
+      },
+    };
   }
 
-  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const head = readRequestHead(request.rawHeaders);
-    try {
-      if (this.draining) response.shouldKeepAlive = false;
-      this.#accept(request, response, head);
-    } catch (caught) {
-      request.resume();
-      sendError(response, PopmeshError.from(caught), this.#requestId(head));
-    }
+  /** For node:http. */
+  readonly serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const head = readRequestHead(request.rawHeaders, request.method, request.url);
+    const exchange = new ServerExchange(request, response);
+    this.handle(head, exchange);
   };
+
+  handle(head: RequestHead, exchange: Exchange): void {
+    try {
+      if (this.draining) exchange.closeAfter();
+      this.#accept(head, exchange);
+    } catch (caught) {
+      exchange.dropBody();
+      sendError(exchange, PopmeshError.from(caught), this.#requestId(head));
+    }
+  }
 
   /** Resolves when nothing runs. */
   whenIdle(): Promise<void> {
@@ -56,11 +75,10 @@ export class DataPlane {
     });
   }
 
-  #accept(request: IncomingMessage, response: ServerResponse, head: RequestHead): void {
-    const { config, clock, random } = this.#options;
+  #accept(head: RequestHead, exchange: Exchange): void {
+    const { config, clock } = this.#options;
     const receivedMs = clock.monotonic();
-    let target = request.url ?? '/';
-    let functionId = head.functionId;
+    let { functionId, target } = head;
     if (functionId === undefined) {
       const split = splitPath(target);
       functionId = split?.functionId;
@@ -69,8 +87,8 @@ export class DataPlane {
     const route =
       functionId === undefined
         ? undefined
-        : this.#options.routes.choose(functionId, head.clientKey, () => random.float());
-    if (functionId === undefined || route === undefined) {
+        : this.#options.routes.choose(functionId, head.clientKey, this.#chance);
+    if (route === undefined) {
       throw new PopmeshError('function_not_found', 'This node does not serve that function');
     }
     if (this.invocations.size >= config.requestsMax) {
@@ -79,47 +97,43 @@ export class DataPlane {
     const { plan } = route.pool.options.target;
     const timeoutMs =
       head.timeoutMs > 0 ? Math.min(head.timeoutMs, plan.limits.timeoutMs) : plan.limits.timeoutMs;
+    const url = absoluteUrl(head.scheme, head.host, target);
+    const requestId = this.#requestId(head);
     const invocation = new Invocation({
       id: this.#nextId(),
-      requestId: this.#requestId(head),
-      method: request.method ?? 'GET',
-      url: absoluteUrl(head.scheme, head.host, target),
+      requestId,
+      method: head.method,
+      url,
       headerLines: head.lines,
-      request,
-      response,
+      exchange,
       plan,
       version: route.version,
-      usage: route.pool.options.usage,
+      pool: route.pool,
       receivedMs,
       deadlineMs: receivedMs + timeoutMs,
-      headers: this.#headers,
-      pipeBufferBytes: config.pipeBufferBytes,
-      now: () => clock.monotonic(),
-      onSettled: this.#onSettled,
+      host: this.#host,
     });
     this.invocations.set(invocation.id, invocation);
-    response.once('close', () => {
-      if (invocation.settled) return;
-      route.pool.forget(invocation);
-      invocation.clientGone();
-    });
+    exchange.use(invocation);
     this.#start(invocation, head, route);
     this.watch?.wake();
   }
 
   #start(invocation: Invocation, head: RequestHead, route: RouteTarget): void {
     const limit = invocation.options.plan.limits.requestBodyBytes;
-    if (head.contentLength > limit) {
-      invocation.options.request.resume();
-      invocation.options.response.shouldKeepAlive = false;
-      invocation.fail(tooLarge(limit));
-    } else if (!head.chunked && head.contentLength <= 0) {
+    const length = head.contentLength;
+    if (!head.chunked && length <= 0) {
       route.pool.submit(invocation);
-    } else if (head.contentLength > 0 && head.contentLength <= this.#wholeMax) {
-      this.#collect(invocation, head.contentLength, route);
+    } else if (length > limit) {
+      const { exchange } = invocation.options;
+      exchange.dropBody();
+      exchange.closeAfter();
+      invocation.fail(tooLarge(limit));
+    } else if (length > 0 && length <= this.#options.config.wholeBodyBytesMax) {
+      invocation.collectBody(length);
     } else {
       invocation.bodyKind = BODY_KIND.pipe;
-      invocation.contentLength = head.chunked ? -1 : head.contentLength;
+      invocation.contentLength = head.chunked ? -1 : length;
       route.pool.submit(invocation);
     }
   }
@@ -131,36 +145,9 @@ export class DataPlane {
     return this.#lastId;
   }
 
-  get #wholeMax(): number {
-    return this.#options.config.wholeBodyBytesMax;
-  }
-
-  /** A small body is waited for: one message instead of a stream. */
-  #collect(invocation: Invocation, length: number, route: RouteTarget): void {
-    const { request } = invocation.options;
-    const body = new Uint8Array(length);
-    let filled = 0;
-    request.on('data', (bytes: Buffer) => {
-      if (filled + bytes.length <= length) body.set(bytes, filled);
-      filled += bytes.length;
-    });
-    request.on('end', () => {
-      if (invocation.settled || filled !== length) return;
-      invocation.bodyKind = BODY_KIND.bytes;
-      invocation.body = body;
-      invocation.countBody(length);
-      route.pool.submit(invocation);
-    });
-  }
-
   #requestId(head: RequestHead): string {
     if (head.requestId === '')
       head.requestId = `${this.#idPrefix}-${(this.#lastId + 1).toString(36)}`;
     return head.requestId;
   }
-
-  readonly #onSettled = (invocation: Invocation): void => {
-    this.invocations.delete(invocation.id);
-    if (this.invocations.size === 0) this.#onIdle?.();
-  };
 }

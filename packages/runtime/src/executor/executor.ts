@@ -97,7 +97,7 @@ export class Executor {
         insecureHTTPParser: false,
         noDelay: true,
       },
-      this.#dataPlane.handle,
+      this.#dataPlane.serve,
     );
     this.#server.maxConnections = config.connectionsMax;
   }

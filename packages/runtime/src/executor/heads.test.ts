@@ -7,22 +7,27 @@ import { RESPONSE_HEAD_LIMITS, ResponseHeaders } from './response-head.ts';
 
 describe('request heads', () => {
   test('control headers are taken, hop-by-hop ones dropped, the rest passed in order', () => {
-    const head = readRequestHead([
-      'Host',
-      'a.b',
-      'POPMESH-Function',
-      'ns/fn',
-      'popmesh-timeout-ms',
-      '250',
-      'popmesh-pop',
-      'fra',
-      'Connection',
-      'keep-alive',
-      'Transfer-Encoding',
-      'chunked',
-      'Accept',
-      '*/*',
-    ]);
+    const head = readRequestHead(
+      [
+        'Host',
+        'a.b',
+        'POPMESH-Function',
+        'ns/fn',
+        'popmesh-timeout-ms',
+        '250',
+        'popmesh-pop',
+        'fra',
+        'Connection',
+        'keep-alive',
+        'Transfer-Encoding',
+        'chunked',
+        'Accept',
+        '*/*',
+      ],
+      'PUT',
+      '/x',
+    );
+    assert.deepEqual([head.method, head.target], ['PUT', '/x']);
     assert.equal(head.functionId, 'ns/fn');
     assert.equal(head.timeoutMs, 250);
     assert.equal(head.chunked, true);
@@ -63,7 +68,7 @@ describe('request heads', () => {
 });
 
 describe('response heads', () => {
-  const read = (lines: string) => new ResponseHeaders().read(lines);
+  const read = (lines: string) => new ResponseHeaders().read(lines).flat;
   const code = (lines: string) => {
     try {
       read(lines);

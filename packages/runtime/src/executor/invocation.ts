@@ -1,14 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PopmeshError } from '@popmesh/contracts';
 import type { FunctionPlan } from '../plan.ts';
 import { BODY_KIND } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
-import { checkStatus, type ResponseHeaders } from './response-head.ts';
+import type { Exchange, ExchangeUser } from './http1/exchange.ts';
+import { checkStatus, type ResponseHead, type ResponseHeaders } from './response-head.ts';
 import { sendError } from './send-error.ts';
+import { tenths } from './tenths.ts';
 
 /**
- * One request from its head to its last byte, on the HTTP thread. Knows HTTP and the
- * limits; where it runs is the slot's affair, which it reaches through `Runner`.
+ * One request from its head to its last byte, on the HTTP thread. Knows the limits; its
+ * connection is an `Exchange`, and where it runs is the slot's affair, reached through `Runner`.
  */
 
 /** The slot that runs an invocation, as far as the invocation needs it. */
@@ -22,28 +23,39 @@ export interface Runner {
   abandon(invocation: Invocation): void;
 }
 
+/** Where requests of one function version wait and run. */
+export interface InvocationPool {
+  readonly options: { readonly usage: () => UsageRow };
+  submit(invocation: Invocation): void;
+  /** It waits no longer. */
+  forget(invocation: Invocation): void;
+}
+
+/** The same for all invocations of an executor. */
+export interface InvocationHost {
+  readonly headers: ResponseHeaders;
+  readonly pipeBufferBytes: number;
+  now(): number;
+  /** Called once, when nothing more can happen. */
+  onSettled(invocation: Invocation): void;
+}
+
 export interface InvocationOptions {
   readonly id: number;
   readonly requestId: string;
   readonly method: string;
   readonly url: string;
   readonly headerLines: string;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly exchange: Exchange;
   readonly plan: FunctionPlan;
   readonly version: number;
-  /** The row of the present report. */
-  readonly usage: () => UsageRow;
+  readonly pool: InvocationPool;
   readonly receivedMs: number;
   readonly deadlineMs: number;
-  readonly headers: ResponseHeaders;
-  readonly pipeBufferBytes: number;
-  readonly now: () => number;
-  /** Called once, when nothing more can happen. */
-  readonly onSettled: (invocation: Invocation) => void;
+  readonly host: InvocationHost;
 }
 
-export class Invocation {
+export class Invocation implements ExchangeUser {
   readonly options: InvocationOptions;
   readonly id: number;
   readonly deadlineMs: number;
@@ -63,12 +75,16 @@ export class Invocation {
   #bytesIn = 0;
   #creditBytes: number;
   #bodyEnded = false;
+  /** A body that is waited for before the request is handed on. */
+  #collected: Uint8Array | undefined;
+  /** Of a streamed answer; -1 where no length was promised. */
+  #promisedBytes = -1;
 
   constructor(options: InvocationOptions) {
     this.options = options;
     this.id = options.id;
     this.deadlineMs = options.deadlineMs;
-    this.#creditBytes = options.pipeBufferBytes;
+    this.#creditBytes = options.host.pipeBufferBytes;
   }
 
   /** True while the same request could be given to another worker unseen. */
@@ -76,125 +92,137 @@ export class Invocation {
     return !this.#headSent && this.bodyKind !== BODY_KIND.pipe && !this.settled;
   }
 
-  /** Begins to pass a body on as it comes; after the slot has the request. */
-  streamBody(): void {
-    const { request } = this.options;
-    const limit = this.options.plan.limits.requestBodyBytes;
-    request.on('data', (bytes: Buffer) => {
-      if (this.settled) return;
-      this.#bytesIn += bytes.length;
-      if (this.#bytesIn > limit) {
-        this.fail(tooLarge(limit));
-        return;
-      }
-      this.#creditBytes -= bytes.length;
-      if (this.#creditBytes <= 0) request.pause();
-      this.runner?.sendChunk(this.id, bytes);
-    });
-    request.on('end', () => this.#endBody(''));
-    request.on('error', () => this.#endBody('the client broke off'));
+  /** A small body is waited for: one message instead of a stream. */
+  collectBody(length: number): void {
+    this.#collected = new Uint8Array(length);
+    this.options.exchange.readBody();
   }
 
-  countBody(bytes: number): void {
-    this.#bytesIn += bytes;
+  /** Begins to pass a body on as it comes; after the slot has the request. */
+  streamBody(): void {
+    this.options.exchange.readBody();
+  }
+
+  bodyBytes(bytes: Uint8Array): void {
+    if (this.settled) return;
+    const before = this.#bytesIn;
+    this.#bytesIn += bytes.length;
+    if (this.#collected !== undefined) {
+      if (this.#bytesIn <= this.#collected.length) this.#collected.set(bytes, before);
+      return;
+    }
+    const limit = this.options.plan.limits.requestBodyBytes;
+    if (this.#bytesIn > limit) {
+      this.fail(tooLarge(limit));
+      return;
+    }
+    this.#creditBytes -= bytes.length;
+    if (this.#creditBytes <= 0) this.options.exchange.pauseBody();
+    this.runner?.sendChunk(this.id, bytes);
+  }
+
+  bodyEnd(error: string): void {
+    if (this.#bodyEnded) return;
+    this.#bodyEnded = true;
+    if (this.settled) return;
+    if (this.#collected === undefined) this.runner?.sendEnd(this.id, error);
+    else if (error === '' && this.#bytesIn === this.#collected.length) {
+      this.bodyKind = BODY_KIND.bytes;
+      this.body = this.#collected;
+      this.options.pool.submit(this);
+    }
   }
 
   /** The guest took this much of the request body. */
   credit(bytes: number): void {
     this.#creditBytes += bytes;
-    if (this.#creditBytes > 0 && !this.#bodyEnded) this.options.request.resume();
+    if (this.#creditBytes > 0 && !this.#bodyEnded) this.options.exchange.resumeBody();
   }
 
-  respond(status: number, headerLines: string, bodyKind: number, body: unknown): void {
+  respond(status: number, headerLines: string, bodyKind: number, content: unknown): void {
     if (this.settled) return;
-    let size = 0;
-    let headers: string[];
+    let head: ResponseHead;
     try {
       checkStatus(status);
-      headers = [...this.options.headers.read(headerLines)];
+      head = this.options.host.headers.read(headerLines);
     } catch (caught) {
       this.fail(PopmeshError.from(caught, 'invalid_response'));
       return;
     }
-    if (bodyKind === BODY_KIND.text) size = Buffer.byteLength(body as string);
-    else if (bodyKind === BODY_KIND.bytes) size = (body as Uint8Array).byteLength;
-    else if (bodyKind === BODY_KIND.latin1) size = (body as string).length;
-    if (size > this.options.plan.limits.responseBodyBytes) {
+    const { exchange, plan } = this.options;
+    if (bodyKind === BODY_KIND.pipe) {
+      this.#promisedBytes = content as number;
+      this.#sendHead(exchange);
+      exchange.begin(status, head, this.#ownHeaders(), this.#promisedBytes);
+      return;
+    }
+    let body: string | Uint8Array = '';
+    if (bodyKind === BODY_KIND.text) body = Buffer.from(content as string);
+    else if (bodyKind !== BODY_KIND.none) body = content as string | Uint8Array;
+    if (body.length > plan.limits.responseBodyBytes) {
       this.fail(this.#responseTooLarge());
       return;
     }
-    const { response, request } = this.options;
-    const bodiless = status === 204 || status === 304;
-    if (bodyKind === BODY_KIND.pipe) {
-      if ((body as number) >= 0) headers.push('content-length', String(body));
-    } else if (!bodiless) headers.push('content-length', String(size));
-    this.#pushOwnHeaders(headers);
-    this.#headSent = true;
-    // The rest of a body nobody reads must not be taken for the next request.
-    if (!request.complete && this.#awaitsBody()) response.shouldKeepAlive = false;
-    response.writeHead(status, headers);
-    if (bodyKind === BODY_KIND.pipe) {
-      response.flushHeaders();
-      return;
-    }
-    this.#bytesOut = size;
-    if (bodiless || size === 0) response.end();
-    else if (bodyKind === BODY_KIND.latin1) response.end(body as string, 'latin1');
-    else response.end(body as string | Uint8Array);
+    this.#sendHead(exchange);
+    this.#bytesOut = body.length;
+    exchange.respond(status, head, this.#ownHeaders(), body);
     this.#settle();
   }
 
   chunk(bytes: Uint8Array): void {
     if (this.settled) return;
     this.#bytesOut += bytes.length;
-    const limit = this.options.plan.limits.responseBodyBytes;
-    if (this.#bytesOut > limit) {
+    if (this.#bytesOut > this.options.plan.limits.responseBodyBytes) {
       this.fail(this.#responseTooLarge());
       return;
     }
-    const { response } = this.options;
+    // More than promised would be read as the beginning of the next answer.
+    if (this.#promisedBytes >= 0 && this.#bytesOut > this.#promisedBytes) {
+      this.fail(new PopmeshError('invalid_response', 'The body is longer than was promised'));
+      return;
+    }
     const size = bytes.length;
     // Credit is given once the socket has taken the bytes: that is the backpressure.
-    response.write(bytes, () => {
+    this.options.exchange.write(bytes, () => {
       if (!this.settled) this.runner?.sendCredit(this.id, size);
     });
   }
 
   end(error: string): void {
     if (this.settled) return;
-    if (error === '') this.options.response.end();
-    else this.options.response.destroy();
-    this.#settle(error === '' ? undefined : 'function_threw');
+    const short = this.#promisedBytes >= 0 && this.#bytesOut < this.#promisedBytes;
+    const whole = error === '' && (!short || this.options.method === 'HEAD');
+    if (whole) this.options.exchange.end();
+    else this.options.exchange.abort();
+    this.#settle(whole ? undefined : 'function_threw');
   }
 
   /** Answers with an error, or cuts the connection when the head is out. */
   fail(error: PopmeshError): void {
     if (this.settled) return;
-    const { response, requestId, version, request } = this.options;
-    if (this.#headSent) response.destroy();
+    const { exchange, requestId, version } = this.options;
+    if (this.#headSent) exchange.abort();
     else {
-      if (!request.complete && this.#awaitsBody()) response.shouldKeepAlive = false;
-      sendError(response, error, requestId, ['popmesh-version', String(version)]);
+      this.#sendHead(exchange);
+      sendError(exchange, error, requestId, ['popmesh-version', String(version)]);
     }
     this.#settle(error.code);
     this.runner?.abandon(this);
   }
 
-  /** The client went away. */
   clientGone(): void {
     if (this.settled) return;
+    this.options.pool.forget(this);
     this.#settle('cancelled');
     this.runner?.abandon(this);
   }
 
-  #awaitsBody(): boolean {
-    return this.bodyKind === BODY_KIND.pipe && !this.#bodyEnded;
-  }
-
-  #endBody(error: string): void {
-    if (this.#bodyEnded) return;
-    this.#bodyEnded = true;
-    if (!this.settled) this.runner?.sendEnd(this.id, error);
+  #sendHead(exchange: Exchange): void {
+    this.#headSent = true;
+    // The rest of a body nobody reads must not be taken for the next request.
+    if (this.bodyKind === BODY_KIND.pipe || this.#collected !== undefined) {
+      if (!this.#bodyEnded && !exchange.bodyComplete) exchange.closeAfter();
+    }
   }
 
   #responseTooLarge(): PopmeshError {
@@ -204,38 +232,30 @@ export class Invocation {
     });
   }
 
-  #pushOwnHeaders(headers: string[]): void {
-    const { version, receivedMs, now } = this.options;
-    const queue = this.dispatchedMs - receivedMs;
-    const run = now() - this.dispatchedMs;
-    headers.push(
-      'popmesh-version',
-      String(version),
-      'popmesh-start',
-      this.cold ? 'cold' : 'warm',
-      'server-timing',
-      `queue;dur=${queue.toFixed(1)}, run;dur=${run.toFixed(1)}`,
-    );
+  #ownHeaders(): string {
+    const { version, receivedMs, host } = this.options;
+    const queue = tenths(this.dispatchedMs - receivedMs);
+    const run = tenths(host.now() - this.dispatchedMs);
+    const start = this.cold ? 'cold' : 'warm';
+    return `popmesh-version: ${version}\r\npopmesh-start: ${start}\r\nserver-timing: queue;dur=${queue}, run;dur=${run}\r\n`;
   }
 
   #settle(errorCode?: string): void {
     this.settled = true;
-    const { plan, now, receivedMs, request } = this.options;
-    const usage = this.options.usage();
-    if (this.#awaitsBody()) {
-      request.removeAllListeners('data');
-      request.resume();
-    }
-    const wallMs = this.dispatchedMs === 0 ? 0 : now() - this.dispatchedMs;
+    const { plan, receivedMs, exchange, host } = this.options;
+    const usage = this.options.pool.options.usage();
+    const nowMs = host.now();
+    if (this.bodyKind === BODY_KIND.pipe && !this.#bodyEnded) exchange.dropBody();
+    const wallMs = this.dispatchedMs === 0 ? 0 : nowMs - this.dispatchedMs;
     usage.requests++;
     if (errorCode !== undefined) usage.errors++;
     if (this.cold) usage.coldStarts++;
-    usage.wallMs += now() - receivedMs;
+    usage.wallMs += nowMs - receivedMs;
     usage.bytesIn += this.#bytesIn;
     usage.bytesOut += this.#bytesOut;
     usage.memoryBytesMax = Math.max(usage.memoryBytesMax, this.runner?.memoryBytes ?? 0);
     usage.gbSeconds += ((plan.limits.memoryMb / 1024) * wallMs) / 1000;
-    this.options.onSettled(this);
+    host.onSettled(this);
   }
 }
 

@@ -1,28 +1,31 @@
 import { PopmeshError } from '@popmesh/contracts';
 
 /**
- * Reads what concerns us out of a request's raw headers in one pass, and builds the header
- * lines that the guest sees. `req.headers` is not used: it is computed on first access, and
- * would cost more than all of this.
+ * What concerns us of a request's head, and the header lines that the guest sees. Filled by the
+ * plain parser (http1/plain-request.ts), or from node:http's raw headers in one pass:
+ * `req.headers` is computed on first access and would cost more than all of this.
  */
 
-export interface RequestHead {
+export class RequestHead {
+  method = 'GET';
+  /** As it stands in the request line. */
+  target = '/';
   /** From `popmesh-function`, else undefined and the path names the function. */
-  functionId: string | undefined;
-  requestId: string;
-  timeoutMs: number;
-  clientKey: string;
-  scheme: string;
-  host: string;
-  contentLength: number;
-  chunked: boolean;
-  lines: string;
+  functionId: string | undefined = undefined;
+  requestId = '';
+  timeoutMs = 0;
+  clientKey = '';
+  scheme = 'http';
+  host = '';
+  contentLength = -1;
+  chunked = false;
+  lines = '';
 }
 
-const CONTROL = 'popmesh-';
+export const CONTROL = 'popmesh-';
 
 /** Hop-by-hop: meant for the connection, never for the function. */
-const HOP_BY_HOP = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -35,18 +38,14 @@ const HOP_BY_HOP = new Set([
   'expect',
 ]);
 
-export function readRequestHead(raw: readonly string[]): RequestHead {
-  const head: RequestHead = {
-    functionId: undefined,
-    requestId: '',
-    timeoutMs: 0,
-    clientKey: '',
-    scheme: 'http',
-    host: '',
-    contentLength: -1,
-    chunked: false,
-    lines: '',
-  };
+export function readRequestHead(
+  raw: readonly string[],
+  method: string | undefined,
+  target: string | undefined,
+): RequestHead {
+  const head = new RequestHead();
+  head.method = method ?? 'GET';
+  head.target = target ?? '/';
   let lines = '';
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase();
@@ -65,7 +64,7 @@ export function readRequestHead(raw: readonly string[]): RequestHead {
 }
 
 /** True when the header was for us; the other `popmesh-*` are ordinary ones. */
-function readControl(head: RequestHead, name: string, value: string): boolean {
+export function readControl(head: RequestHead, name: string, value: string): boolean {
   switch (name) {
     case 'popmesh-function':
       head.functionId = value;

@@ -1,7 +1,7 @@
 import { PopmeshError } from '@popmesh/contracts';
 
 /**
- * Turns a guest's header lines into what `writeHead` takes, refusing what would split a
+ * Turns a guest's header lines into what goes into a response, refusing what would split a
  * response and leaving out what is not the function's to say. Functions mostly send the same
  * few blocks, so the outcome is remembered by text.
  */
@@ -32,19 +32,32 @@ const FORBIDDEN = new Set([
   'date',
 ]);
 
-export class ResponseHeaders {
-  readonly #cache = new Map<string, readonly string[]>();
+/** In both forms in which a connection takes it. */
+export interface ResponseHead {
+  /** Names and values in turn, for node:http. */
+  readonly flat: readonly string[];
+  /** The same as header lines, each with its line end. */
+  readonly text: string;
+}
 
-  /** Flat list of names and values. */
-  read(lines: string): readonly string[] {
+export function toHead(flat: readonly string[]): ResponseHead {
+  let text = '';
+  for (let i = 0; i < flat.length; i += 2) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
+  return { flat, text };
+}
+
+export class ResponseHeaders {
+  readonly #cache = new Map<string, ResponseHead>();
+
+  read(lines: string): ResponseHead {
     const cached = this.#cache.get(lines);
     if (cached !== undefined) return cached;
-    const flat = parse(lines);
+    const head = toHead(parse(lines));
     if (lines.length <= RESPONSE_HEAD_LIMITS.cachedBlockLengthMax) {
       if (this.#cache.size >= RESPONSE_HEAD_LIMITS.cachedBlocksMax) this.#cache.clear();
-      this.#cache.set(lines, flat);
+      this.#cache.set(lines, head);
     }
-    return flat;
+    return head;
   }
 }
 

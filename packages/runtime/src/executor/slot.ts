@@ -116,7 +116,7 @@ export class Slot implements Runner {
     const { options } = invocation;
     invocation.runner = this;
     invocation.sequence = this.#sequence = (this.#sequence + 1) | 0;
-    invocation.dispatchedMs = options.now();
+    invocation.dispatchedMs = options.host.now();
     this.inflight.set(invocation.id, invocation);
     this.#inbox.stayAwake();
     const { id, sequence, bodyKind, body } = invocation;

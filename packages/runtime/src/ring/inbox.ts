@@ -17,8 +17,14 @@ export interface InboxOptions {
   readonly ring: RingMemory;
   /** Runs its argument at the end of this turn of the event loop, or of the next. */
   readonly schedule: (run: () => void) => void;
-  /** Before the first operation of a drain. */
+  /** Before what is taken next. */
   readonly onWork: () => void;
+  /**
+   * Given where each thing taken must have run as far as it can before the next one begins, as
+   * a guest must whose endless loop is to be told from its neighbours': runs its argument when
+   * all promises have had their turn.
+   */
+  readonly between?: (run: () => void) => void;
   /** `reader.at` and `reader.length` say where the record is; gone when this returns. */
   readonly onRecord: (reader: RingReader) => void;
   /** Operations from index 1. */
@@ -39,6 +45,8 @@ export class Inbox {
   #state: 'asleep' | 'awake' | 'broken' = 'awake';
   #scheduled = false;
   #patience = 0;
+  /** Things that may still be taken one by one before the event loop goes on; 0 when none are. */
+  #left = 0;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -62,11 +70,34 @@ export class Inbox {
     this.#turnSoon();
   }
 
-  /** Takes everything that is there, in order. True when something was. */
+  /** Takes what is there, in order. True when something was. */
   drain(): boolean {
+    if (this.#options.between !== undefined) {
+      if (this.#left > 0) return true;
+      this.#left = ONE_BY_ONE_MAX;
+      return this.#next();
+    }
+    let worked = false;
+    while (this.#take()) worked = true;
+    return worked;
+  }
+
+  readonly #next = (): boolean => {
+    const left = this.#left;
+    // Should what is taken throw, the next turn goes on behind it.
+    this.#left = 0;
+    const took = left > 1 && this.#take();
+    if (took) {
+      this.#left = left - 1;
+      this.#options.between?.(this.#next);
+    }
+    return took;
+  };
+
+  #take(): boolean {
     if (this.#state === 'broken') return false;
     try {
-      return this.#drain();
+      return this.#takeOne();
     } catch (caught) {
       if (!(caught instanceof RingBroken)) throw caught;
       this.#state = 'broken';
@@ -75,28 +106,25 @@ export class Inbox {
     }
   }
 
-  #drain(): boolean {
+  #takeOne(): boolean {
     const reader = this.#reader;
     const { onBatch, onRecord, onWork } = this.#options;
-    let worked = false;
-    for (;;) {
-      const batch = this.#arrived[0];
-      if (batch !== undefined && batch[0] === reader.position) {
-        if (!worked) onWork();
-        worked = true;
-        this.#arrived.shift();
-        this.#taken = (this.#taken + 1) | 0;
-        onBatch(batch);
-      } else if (reader.peek() && reader.after === this.#taken) {
-        if (!worked) onWork();
-        worked = true;
-        try {
-          onRecord(reader);
-        } finally {
-          reader.release();
-        }
-      } else return worked;
+    const batch = this.#arrived[0];
+    if (batch !== undefined && batch[0] === reader.position) {
+      this.#arrived.shift();
+      this.#taken = (this.#taken + 1) | 0;
+      onWork();
+      onBatch(batch);
+      return true;
     }
+    if (!reader.peek() || reader.after !== this.#taken) return false;
+    onWork();
+    try {
+      onRecord(reader);
+    } finally {
+      reader.release();
+    }
+    return true;
   }
 
   #turnSoon(): void {
@@ -122,3 +150,6 @@ export class Inbox {
     return this.#reader.fallAsleep();
   }
 }
+
+/** A turn of the event loop is due after so many. */
+const ONE_BY_ONE_MAX = 64;

@@ -54,6 +54,7 @@ class World {
       ring,
       schedule: (run) => this.reader.later.push(run),
       patience: choose(3),
+      ...(choose(2) === 0 ? {} : { between: (run) => this.reader.later.unshift(run) }),
       onBroken: assert.fail,
       onWork: () => {},
       onRecord: (reader) => this.got.push(reader.words[reader.at >> 2] as number),

@@ -100,6 +100,7 @@ async function load(message: LoadMessage): Promise<void> {
       throw error;
     },
     onWork: () => requests.beginTurn(),
+    between: (run) => queueMicrotask(() => process.nextTick(run)),
     onRecord: (reader) => requests.receiveRecord(reader),
     onBatch: (batch) => requests.receive(batch),
   });
