@@ -13,7 +13,7 @@ import { until } from '../integration/process.ts';
 import { CODE_OF, withHandler, withStart } from './binaries.ts';
 import { Neighbour, percentile } from './load.ts';
 import { PRIVATE_TARGETS } from './private-targets.ts';
-import { childrenOf, factsOf, format, type ProcessFacts } from './process-facts.ts';
+import { factsOf, format, type ProcessFacts } from './process-facts.ts';
 import { buildHostile, readAnswer, Subject, Target } from './subject.ts';
 
 const CPU_MS = 200;
@@ -383,7 +383,7 @@ describe('hostile functions', { timeout: 120_000 }, () => {
       assert.ok(now.rssMb <= was.rssMb + 200, 'memory');
     }
     assert.deepEqual(
-      childrenOf(subject.nodePid).sort(),
+      subject.children().sort(),
       [...executors].sort(),
       'only the executors are there',
     );

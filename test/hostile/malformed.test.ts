@@ -12,7 +12,6 @@ import { until } from '../integration/process.ts';
 import { invalidModules } from './invalid-modules.ts';
 import { malformedComponents } from './malformed-components.ts';
 import { malformedModules } from './malformed-modules.ts';
-import { childrenOf } from './process-facts.ts';
 import { Subject, Target } from './subject.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -101,7 +100,7 @@ describe('malformed and invalid uploads', { timeout: 400_000 }, () => {
     await subject.deploy('good/second', good);
     assert.equal((await (await Target.of(subject, 'good/second')).call('/')).status, 200);
     await until(
-      () => childrenOf(subject.nodePid).length === subject.executors().length,
+      () => subject.children().length === subject.executors().length,
       10_000,
       'no child to be left',
     );

@@ -68,9 +68,16 @@ export class Subject {
     await this.mesh.stop();
   }
 
-  /** The pids of the executors there are now. */
+  /** The pids of the executors that belong to a namespace. */
   executors(): number[] {
-    return childrenOf(this.nodePid).filter((pid) => commandLineOf(pid).includes('executor/main'));
+    return this.children().filter((pid) => /^popmesh-executor \S/.test(commandLineOf(pid)));
+  }
+
+  /** All processes that the node has started, but for blank executors: those come and go. */
+  children(): number[] {
+    return childrenOf(this.nodePid).filter(
+      (pid) => !/^popmesh-executor spare|executor\/main/.test(commandLineOf(pid)),
+    );
   }
 
   /** One upload and its answer, whichever it is; `undefined` when it was accepted. */

@@ -9,7 +9,7 @@ import { join as joinPath } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../integration/process.ts';
 import { boundariesOf, join, type Section, sectionsOf, withMemoryPages } from './binaries.ts';
-import { childrenOf, factsOf, format, type ProcessFacts } from './process-facts.ts';
+import { factsOf, format, type ProcessFacts } from './process-facts.ts';
 import { buildHostile, Subject, Target } from './subject.ts';
 import { generatedUploads, type Upload } from './uploads-generated.ts';
 
@@ -169,7 +169,7 @@ describe('hostile uploads', { timeout: 150_000 }, () => {
     assert.ok(refused >= 200, `${refused}`);
     await subject.deploy('good/second', rust);
     assert.equal((await (await Target.of(subject, 'good/second')).call('/')).status, 200);
-    const children = () => childrenOf(subject.nodePid).length;
+    const children = () => subject.children().length;
     await until(() => children() === subject.executors().length, 10_000, 'no child to be left');
     const now = factsOf(subject.nodePid);
     context.diagnostic(`the daemon: ${format(was)} before, ${format(now)} after`);

@@ -4,7 +4,14 @@
  * nothing by itself: what a test kills stays dead until the test starts it.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer } from '../../packages/cli/src/index.ts';
@@ -81,6 +88,8 @@ export class TestMesh {
   ): Promise<TestMesh> {
     const mesh = new TestMesh();
     mesh.#nodeConfig = options.nodeConfig ?? [];
+    // A temporary folder is its owner's alone; executors that have users of their own pass through.
+    chmodSync(mesh.directory, 0o711);
     try {
       await mesh.#open(places, options.nats);
       return mesh;

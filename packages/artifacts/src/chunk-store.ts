@@ -78,7 +78,7 @@ export class ChunkStore implements ChunkStorage {
     const store = new ChunkStore(options);
     try {
       await rm(store.#temporary, { recursive: true, force: true });
-      await mkdir(store.#directory, { recursive: true });
+      await mkdir(store.#directory, { recursive: true, mode: 0o700 });
       await mkdir(store.#temporary, { recursive: true });
       await store.#quarantine.open();
       for (const name of await readdir(store.#directory)) {

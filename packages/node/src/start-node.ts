@@ -83,7 +83,9 @@ async function build(
   let state: NodeState = 'starting';
 
   // Who we are, and whom we believe.
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  // Executors with users of their own pass through to what is theirs; nobody lists it, and what
+  // lies in it is closed to others.
+  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
   const rootPublicKey = rootPublicKeyOf(config);
   const identity = await readIdentityFile(config.mesh.identityFile, { ...self, rootPublicKey });
   const certificates = new CertificateCache();

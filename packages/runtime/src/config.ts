@@ -33,6 +33,13 @@ export const runtimeConfigSchema = z
     executorHeapMb: positive(1_024),
     /** JavaScript heap of one worker: the glue, buffers, outbound connections. */
     workerHeapMb: positive(256),
+    /** Blank executor processes that hide process start; each holds some 60 MB. */
+    spareExecutors: count(1, 16),
+    /**
+     * Where the daemon is root, executors run as users of their own, the 500 from here on, each
+     * user id its group id, too. 0: as root, like the daemon.
+     */
+    executorUidFrom: count(60_600, 2 ** 31 - 1_000),
     executorStartMs: positive(10_000),
     /** First wait before a respawn; doubles up to the cap while it keeps ending early. */
     executorRestartMs: count(50),
@@ -44,6 +51,11 @@ export const runtimeConfigSchema = z
     applyDeadlineMs: positive(15_000),
     drainDeadlineMs: positive(30_000),
 
+    /**
+     * Memory of all executors together, above which idle instances end, the longest idle first.
+     * 0: seven tenths of what the machine, or our control group, has.
+     */
+    memoryBudgetMb: count(0),
     /** Blank workers that hide thread start. */
     spareWorkers: count(1, 16),
     /** Workers of one executor, over all functions. */

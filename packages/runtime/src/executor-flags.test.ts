@@ -27,6 +27,8 @@ test('under the executor’s flags little is possible', async () => {
     wasi: denied,
     inspector: denied,
     worker: 'possible',
+    readStaged: 'not tried',
+    readOthers: [],
     environment: 0,
   });
 });

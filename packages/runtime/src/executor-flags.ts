@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { CodeImage } from './code-image.ts';
 import type { RuntimeConfig } from './config.ts';
 
 /**
- * How an executor is locked in: no file but our code and the prepared components, no child
+ * How an executor is locked in: no file but our code and its own private folder, no child
  * processes, no native addons, no code from strings. Tested from the inside of a guest and
  * of the process itself (executor.test.ts).
  */
@@ -27,15 +28,23 @@ function packageFolder(name: string): string {
   }
 }
 
-export function executorFlags(preparedRoot: string, config: RuntimeConfig): string[] {
+/** Our code, as folders and files: all that every executor reads. */
+export function codePaths(): string[] {
   const runtime = fileURLToPath(new URL('..', import.meta.url));
-  const readable = [
-    `${runtime}src/*`,
+  return [
+    `${runtime}src`,
     `${runtime}package.json`,
-    `${runtime}node_modules/*`,
-    ...['@popmesh/contracts', 'undici', 'ipaddr.js'].map((name) => `${packageFolder(name)}/*`),
-    `${preparedRoot}/*`,
+    `${runtime}node_modules`,
+    ...['@popmesh/contracts', 'undici', 'ipaddr.js'].map((name) => packageFolder(name)),
   ];
+}
+
+/** `stage` is the private folder of the process; `image` its code, with no types left in it. */
+export function executorFlags(stage: string, config: RuntimeConfig, image?: CodeImage): string[] {
+  const own = image === undefined ? [stage] : [stage, image.directory];
+  const readable = [...codePaths(), ...own].map((path) =>
+    path.endsWith('.json') ? path : `${path}/*`,
+  );
   return [
     '--permission',
     '--allow-worker',
@@ -45,5 +54,6 @@ export function executorFlags(preparedRoot: string, config: RuntimeConfig): stri
     `--wasm-max-mem-pages=${config.limits.memoryMb.ceiling * PAGES_PER_MB}`,
     `--max-old-space-size=${config.executorHeapMb}`,
     '--no-warnings',
+    ...(image?.flags ?? []),
   ];
 }

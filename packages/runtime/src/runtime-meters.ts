@@ -7,8 +7,11 @@ export class RuntimeMeters {
   readonly #workers;
   readonly #running;
   readonly #queued;
+  readonly #resident;
+  readonly #relieved;
   readonly #prepare;
   readonly #dropped;
+  readonly #usageDropped;
 
   constructor(metrics: Metrics) {
     const labels = ['function', 'version'];
@@ -28,16 +31,33 @@ export class RuntimeMeters {
     this.#workers = metrics.gauge('popmesh_executor_workers', 'Worker threads', perNamespace);
     this.#running = metrics.gauge('popmesh_executor_running', 'Requests running', perNamespace);
     this.#queued = metrics.gauge('popmesh_executor_queued', 'Requests waiting', perNamespace);
+    this.#resident = metrics.gauge(
+      'popmesh_executor_resident_bytes',
+      'Memory of the executor process',
+      perNamespace,
+    );
+    this.#relieved = metrics.counter(
+      'popmesh_memory_evictions_total',
+      'Idle instances that were asked to end because memory is short',
+    );
     this.#prepare = metrics.histogram(
       'popmesh_prepare_ms',
       'Time to check and prepare a component, by outcome',
       [5, 50, 250, 500, 1_000, 2_500, 5_000, 10_000],
       ['outcome'],
     );
+    this.#usageDropped = metrics.counter(
+      'popmesh_usage_reports_dropped_total',
+      'Reports of usage that were not counted: too many rows wait for the disk',
+    );
     this.#dropped = metrics.counter(
       'popmesh_log_lines_dropped_total',
       'Function log lines dropped',
     );
+  }
+
+  usageDropped(): void {
+    this.#usageDropped.add(1);
   }
 
   prepared(ms: number, outcome: string): void {
@@ -61,5 +81,10 @@ export class RuntimeMeters {
     this.#workers.set(load.workers, labels);
     this.#running.set(load.running, labels);
     this.#queued.set(load.queued, labels);
+    this.#resident.set(load.residentBytes, labels);
+  }
+
+  relieved(count: number): void {
+    if (count > 0) this.#relieved.add(count);
   }
 }

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import {
   type Clock,
@@ -15,12 +15,15 @@ import {
 import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
 import { addUsage, emptyUsage } from './executor/usage.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { memoryLimitBytes } from './memory-limit.ts';
 import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
 import { type Artifact, type Prepared, Preparer } from './prepare/preparer.ts';
 import { PreparedStore } from './prepare/store.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
+import { SpareExecutors } from './spare-executors.ts';
 import { ExecutorSupervisor } from './supervisor.ts';
-import { UsageJournal } from './usage-journal.ts';
+import { USAGE_ROWS_MAX, UsageJournal } from './usage-journal.ts';
 
 /** The room's driver: preparing on one side, one supervised executor per namespace on the other. */
 
@@ -53,6 +56,14 @@ export interface RuntimeOptions {
   readonly onFunctionLost?: (id: FunctionId, error: PopmeshError) => void;
 }
 
+export interface ExecutorStatus {
+  readonly namespace: string;
+  /** Undefined while none runs. */
+  readonly pid: number | undefined;
+  /** Threads, blank ones counted in; 0 until its first report. */
+  readonly workers: number;
+}
+
 export interface Runtime extends Startable {
   /** Checks and prepares; from disk when it was done before. Refuses with the reason. */
   prepare(
@@ -69,7 +80,9 @@ export interface Runtime extends Startable {
   /** Totals since the start, per function and version. */
   usage(): UsageRow[];
   /** Executors by namespace, for status pages and for tests. */
-  executors(): { readonly namespace: string; readonly pid: number | undefined }[];
+  executors(): ExecutorStatus[];
+  /** Pids of the blank ones, which belong to no namespace yet. */
+  spareExecutors(): number[];
   /** Resolves when all requests are answered; new ones are still served. */
   drain(): Promise<void>;
   /** The memory limit a function gets for what it asked: default and ceiling applied. */
@@ -81,6 +94,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 }
 
 const STOP_GRACE_MS = 2_000;
+const MB = 1024 * 1024;
+/** Of what the machine or our group has, where the configuration names no budget. */
+const MEMORY_SHARE = 0.7;
 
 class NodeRuntime implements Runtime {
   readonly #options: RuntimeOptions;
@@ -93,6 +109,9 @@ class NodeRuntime implements Runtime {
   readonly #loads = new Map<string, ExecutorLoad>();
   readonly #meters: RuntimeMeters;
   readonly #journal: UsageJournal;
+  readonly #spares: SpareExecutors;
+  readonly #over = new AbortController();
+  #memory: MemoryBudget | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions) {
@@ -105,26 +124,46 @@ class NodeRuntime implements Runtime {
       config: this.#config,
       clock: options.clock,
     });
+    this.#spares = new SpareExecutors({
+      root: join(options.directory, 'executors'),
+      codeRoot: join(options.directory, 'code'),
+      config: this.#config,
+      clock: options.clock,
+      random: options.random,
+      logger: options.logger,
+    });
     this.#meters = new RuntimeMeters(options.metrics);
     this.#journal = new UsageJournal({
       directory: join(options.directory, 'usage'),
       place: options.identity,
       filesMax: this.#config.usageFilesMax,
+      rowsMax: USAGE_ROWS_MAX,
+      onDropped: () => this.#meters.usageDropped(),
       clock: options.clock,
       logger: options.logger,
     });
   }
 
   async start(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true });
+    const { directory } = this.#options;
+    // Executors of other users pass through to their own folder in here; all else is closed.
+    await mkdir(directory, { recursive: true });
+    await chmod(directory, 0o711);
     await this.#store.open();
+    await chmod(this.#preparedRoot, 0o700);
     await this.#journal.start();
+    const budgetMb = this.#config.memoryBudgetMb;
+    const machineBytes = (await memoryLimitBytes(readText)) ?? totalmem();
+    this.#memory = new MemoryBudget(budgetMb > 0 ? budgetMb * MB : machineBytes * MEMORY_SHARE);
+    await this.#spares.start();
   }
 
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
+      this.#over.abort();
       this.#preparer.cancelAll();
       await Promise.all([...this.#executors.values()].map((it) => it.stop(STOP_GRACE_MS)));
+      await this.#spares.stop();
       await this.#journal.stop();
     })();
     return this.#stopping;
@@ -167,6 +206,7 @@ class NodeRuntime implements Runtime {
     if (executor.functions > 0) return;
     this.#executors.delete(namespace);
     this.#loads.delete(namespace);
+    this.#memory?.forget(namespace);
     this.#announce();
     await executor.drain().catch(() => {});
     await executor.stop(STOP_GRACE_MS);
@@ -180,8 +220,16 @@ class NodeRuntime implements Runtime {
     return planes;
   }
 
-  executors(): { namespace: string; pid: number | undefined }[] {
-    return [...this.#executors].map(([namespace, { pid }]) => ({ namespace, pid }));
+  executors(): ExecutorStatus[] {
+    return [...this.#executors].map(([namespace, { pid }]) => ({
+      namespace,
+      pid,
+      workers: this.#loads.get(namespace)?.workers ?? 0,
+    }));
+  }
+
+  spareExecutors(): number[] {
+    return this.#spares.pids;
   }
 
   load(): number {
@@ -226,11 +274,16 @@ class NodeRuntime implements Runtime {
       executor = new ExecutorSupervisor({
         namespace,
         place: this.#options.identity,
-        preparedRoot: this.#preparedRoot,
+        source: this.#spares,
         config: this.#config,
         clock: this.#options.clock,
         logger: this.#options.logger.child({ namespace }),
         onAddress: () => this.#announce(),
+        onEnded: () => {
+          this.#loads.delete(namespace);
+          this.#memory?.forget(namespace);
+        },
+        onDamaged: (directory) => this.#preparer.repair(directory, this.#over.signal),
         onLost: (id, error) => this.#options.onFunctionLost?.(id, error),
         onMessage: (message) => this.#receive(namespace, message),
       });
@@ -258,6 +311,20 @@ class NodeRuntime implements Runtime {
         this.#journal.add(row);
       }
       this.#meters.load(namespace, message.load);
+      this.#relieve(namespace, message.load);
+    }
+  }
+
+  /** Memory of the whole node: the idle instances of one namespace make room for another's. */
+  #relieve(namespace: string, load: ExecutorLoad): void {
+    if (!this.#executors.has(namespace)) return;
+    for (const [name, ask] of this.#memory?.report(namespace, load) ?? []) {
+      this.#executors.get(name)?.relieve({ type: 'memory', ...ask });
+      this.#meters.relieved(ask.end);
+      this.#options.logger.debug('memory of this node is short', { namespace: name, ...ask });
     }
   }
 }
+
+const readText = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch(() => undefined);

@@ -1,75 +1,86 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { type Clock, type FunctionId, type Logger, PopmeshError } from '@popmesh/contracts';
+import {
+  type Clock,
+  type FunctionId,
+  type Logger,
+  PopmeshError,
+  type Timer,
+} from '@popmesh/contracts';
 import type { RuntimeConfig } from './config.ts';
 import type { FromExecutor, ToExecutor } from './executor/control.ts';
-import { executorFlags } from './executor-flags.ts';
+import { ExecutorCalls } from './executor-calls.ts';
+import type { ExecutorProcess } from './executor-process.ts';
 import type { PlannedDeployment } from './plan.ts';
+import { Recency } from './recency.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import type { SpareExecutors } from './spare-executors.ts';
+import { Suspects } from './suspects.ts';
 
 /**
- * Keeps one namespace's executor process alive: starts it, speaks to it, starts it again
- * when it ends, with everything it served loaded before it listens. A deployment that was
- * being loaded at two ends in a row is taken for poison and given up. Refused: `daemon`'s
- * general supervisor, which knows nothing of deployments or of an address to keep.
+ * Keeps one namespace's executor process alive: takes a blank one, speaks to it, takes another
+ * when it ends, with every route that it served set before it listens and the functions used
+ * last warmed right after. A function that was being started at two ends in a row is taken for
+ * poison and given up. Refused: `daemon`'s general supervisor, which knows nothing of
+ * deployments or of an address to keep.
  */
 
 export interface SupervisorOptions {
   readonly namespace: string;
   readonly place: { readonly node: string; readonly pop: string; readonly region: string };
-  readonly preparedRoot: string;
+  readonly source: SpareExecutors;
   readonly config: RuntimeConfig;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onAddress: () => void;
+  /** A process of it ended; another may take over. */
+  readonly onEnded: () => void;
+  /** What was prepared there is damaged: resolves when it is whole again. */
+  readonly onDamaged: (directory: string) => Promise<void>;
   /** Given up as poison. */
   readonly onLost: (id: FunctionId, error: PopmeshError) => void;
   readonly onMessage: (message: FromExecutor) => void;
 }
 
-interface Call {
-  readonly resolve: () => void;
-  readonly reject: (error: PopmeshError) => void;
-}
-
-/** A distribution of `Omit` over the messages that are answered. */
-type CallMessage = ToExecutor extends infer M
-  ? M extends { callId: number }
-    ? Omit<M, 'callId'>
-    : never
-  : never;
-
-const ENTRY = fileURLToPath(new URL('./executor/main.ts', import.meta.url));
-const STDERR_LINE_MAX = 4_000;
-/** An executor that lived this long starts its back-off anew. */
-const STABLE_MS = 10_000;
+/** An address is kept this long over an end: mostly the next process has it by then. */
+const ADDRESS_KEPT_MS = 100;
+/** Functions that get an instance right after a restart. */
+const WARMED_MAX = 8;
 
 export class ExecutorSupervisor {
   readonly #options: SupervisorOptions;
   readonly #accepted = new Map<FunctionId, PlannedDeployment>();
-  readonly #crashes = new Map<FunctionId, number>();
-  /** Whose code is being started right now: who to suspect when the process ends. */
-  readonly #loading = new Set<FunctionId>();
-  readonly #calls = new Map<number, Call>();
-  #child: ChildProcess | undefined;
+  readonly #suspects: Suspects;
+  readonly #recency = new Recency();
+  readonly #calls: ExecutorCalls;
+  readonly #restarts: RestartPolicy;
+  #process: ExecutorProcess | undefined;
+  /** The one before, until its folder is taken over. */
+  #last: ExecutorProcess | undefined;
   #ready: Promise<void> | undefined;
   #address: string | undefined;
+  #listening = false;
+  #withdrawal: Timer | undefined;
   #port = 0;
-  #lastCallId = 0;
-  #restarts = 0;
   #stopped = false;
   readonly #abort = new AbortController();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    const { config, clock } = options;
+    this.#suspects = new Suspects(config.poisonCrashesMax);
+    this.#calls = new ExecutorCalls(clock);
+    this.#restarts = new RestartPolicy({
+      firstMs: config.executorRestartMs,
+      maxMs: config.executorRestartMaxMs,
+    });
   }
 
-  /** Undefined while it does not listen. */
+  /** Undefined when it does not listen, and is not about to do so again. */
   get address(): string | undefined {
     return this.#address;
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#process?.child.pid;
   }
 
   get functions(): number {
@@ -78,46 +89,61 @@ export class ExecutorSupervisor {
 
   async apply(deployment: PlannedDeployment): Promise<void> {
     const id = deployment.function;
-    this.#crashes.delete(id);
+    this.#suspects.clear(id);
     for (;;) {
       await this.#up();
       try {
-        await this.#call({ type: 'apply', deployment });
+        await this.#apply(deployment);
         this.#accepted.set(id, { ...deployment, warm: false });
+        this.#clean();
         return;
       } catch (caught) {
         const error = PopmeshError.from(caught);
         const ended = error.code === 'executor_failed' && error.details.ended === true;
-        if (!ended || this.#stopped || this.#isPoison(id)) throw error;
+        if (!ended || this.#stopped || this.#suspects.isPoison(id)) throw error;
       }
     }
   }
 
   async remove(id: FunctionId): Promise<void> {
     this.#accepted.delete(id);
-    if (this.#child !== undefined)
-      await this.#call({ type: 'remove', function: id }).catch(() => {});
+    this.#recency.delete(id);
+    if (this.#process === undefined) return;
+    await this.#call({ type: 'remove', function: id }).catch(() => {});
+    this.#clean();
   }
 
   async drain(): Promise<void> {
-    if (this.#child !== undefined) await this.#call({ type: 'drain' });
+    if (this.#process !== undefined) await this.#call({ type: 'drain' });
+  }
+
+  /** Asks it to end some of its idle instances, and not to start any while nothing is left. */
+  relieve(message: Extract<ToExecutor, { type: 'memory' }>): void {
+    this.#process?.send(message);
   }
 
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#abort.abort();
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null) return;
-    // Its last report may still be in the channel when it has ended.
-    const gone = Promise.all(
-      ['exit', ...(child.connected ? ['disconnect'] : [])].map(
-        (event) => new Promise<void>((resolve) => child.once(event, () => resolve())),
-      ),
-    );
-    child.kill('SIGTERM');
-    const timer = this.#options.clock.setTimer(graceMs, () => child.kill('SIGKILL'));
-    await gone;
-    timer.cancel();
+    this.#withdrawal?.cancel();
+    const process = this.#process;
+    if (this.#last !== undefined) void this.#options.source.gone(this.#last);
+    this.#last = undefined;
+    if (process === undefined) return;
+    const { child } = process;
+    if (!process.hasEnded) {
+      // Its last report may still be in the channel when it has ended.
+      const gone = Promise.all(
+        ['exit', ...(child.connected ? ['disconnect'] : [])].map(
+          (event) => new Promise<void>((resolve) => child.once(event, () => resolve())),
+        ),
+      );
+      child.kill('SIGTERM');
+      const timer = this.#options.clock.setTimer(graceMs, () => child.kill('SIGKILL'));
+      await gone;
+      timer.cancel();
+    }
+    await this.#options.source.gone(process);
   }
 
   /** The running process, started when there is none. */
@@ -128,127 +154,158 @@ export class ExecutorSupervisor {
   }
 
   async #start(): Promise<void> {
-    const { namespace, place, config, clock, preparedRoot } = this.#options;
+    const { namespace, place, config, clock, source, logger } = this.#options;
+    const process = await source.take();
+    if (this.#stopped) {
+      process.child.kill('SIGKILL');
+      void source.gone(process);
+      throw new PopmeshError('unavailable', 'The runtime is stopping');
+    }
+    const { child } = process;
     const startedMs = clock.monotonic();
-    const child = fork(ENTRY, [], {
-      execArgv: executorFlags(preparedRoot, config),
-      env: {},
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    this.#child = child;
+    this.#process = process;
+    process.logger = logger;
     child.on('message', (message) => this.#receive(message as FromExecutor));
-    child.on('error', (error) => this.#options.logger.warn('executor', { error: error.message }));
-    this.#logOutput(child);
-    child.once('exit', (code, signal) => this.#onExit(child, code, signal, startedMs));
-    child.send({ type: 'init', namespace, ...place, port: this.#port, config });
+    child.once('exit', (code, signal) => this.#onExit(process, code, signal, startedMs));
     const deadline = clock.setTimer(config.executorStartMs, () => child.kill('SIGKILL'));
     try {
-      await this.#restore();
+      // It may have ended before anybody listened; then no exit will be heard.
+      if (process.hasEnded) this.#onExit(process, child.exitCode, child.signalCode, startedMs);
+      const before = this.#last;
+      this.#last = undefined;
+      if (before !== undefined) {
+        await process.stage.inherit(before.stage);
+        void source.gone(before);
+      }
+      process.send({ type: 'init', namespace, ...place, port: this.#port, config });
+      process.send({ type: 'suspect', functions: this.#suspects.all });
+      await Promise.all(this.#accepted.values().map((deployment) => this.#apply(deployment)));
       await this.#call({ type: 'open' });
     } finally {
       deadline.cancel();
     }
+    if (this.#recency.size > 0) this.#warm(process);
   }
 
-  /** Everything it served before, by route only: the first request starts an instance. */
-  async #restore(): Promise<void> {
-    await Promise.all(
-      [...this.#accepted.values()].map((deployment) => this.#call({ type: 'apply', deployment })),
+  /** The one used last first. By route alone every first request would wait for an instance. */
+  #warm(process: ExecutorProcess): void {
+    const functions = this.#recency
+      .latest()
+      .filter((id) => this.#accepted.has(id) && !this.#suspects.has(id))
+      .slice(0, WARMED_MAX);
+    if (functions.length > 0) process.send({ type: 'warm', functions });
+  }
+
+  async #apply(deployment: PlannedDeployment): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) throw endedError('unknown');
+    const targets = await Promise.all(
+      deployment.targets.map(async (target) => ({
+        ...target,
+        directory: await process.stage.add(target.directory),
+      })),
     );
+    if (this.#process !== process) throw endedError('unknown');
+    await this.#call({ type: 'apply', deployment: { ...deployment, targets } });
   }
 
-  #isPoison(id: FunctionId): boolean {
-    return (this.#crashes.get(id) ?? 0) >= this.#options.config.poisonCrashesMax;
-  }
-
-  #call(message: CallMessage): Promise<void> {
-    const callId = ++this.#lastCallId;
-    const { clock, config } = this.#options;
-    const limitMs = message.type === 'drain' ? config.drainDeadlineMs : config.applyDeadlineMs;
-    return new Promise((resolve, reject) => {
-      const timer = clock.setTimer(limitMs, () => {
-        this.#calls.delete(callId);
-        reject(
-          new PopmeshError('deadline_exceeded', `The executor did not ${message.type} in time`),
-        );
-      });
-      this.#calls.set(callId, {
-        resolve: () => {
-          timer.cancel();
-          resolve();
-        },
-        reject: (error) => {
-          timer.cancel();
-          reject(error);
-        },
-      });
-      // A process that is gone answers by its exit.
-      this.#child?.send({ ...message, callId }, () => {});
+  /** Files of versions that nobody serves any more. */
+  #clean(): void {
+    const { clock, logger } = this.#options;
+    const used = this.#accepted.values().flatMap(({ targets }) => targets);
+    const directories = new Set(used.map(({ directory }) => directory));
+    this.#process?.stage.keepOnly(directories, clock.monotonic()).catch((error: unknown) => {
+      logger.warn('files of an old version could not be removed', { error: String(error) });
     });
   }
 
+  #call(message: CallMessage): Promise<void> {
+    const { config } = this.#options;
+    const limitMs = message.type === 'drain' ? config.drainDeadlineMs : config.applyDeadlineMs;
+    const process = this.#process;
+    if (process === undefined || process.hasEnded) return Promise.reject(endedError('unknown'));
+    return this.#calls.begin(message.type, limitMs, (callId) =>
+      process.send({ ...message, callId } as ToExecutor),
+    );
+  }
+
   #receive(message: FromExecutor): void {
-    if (message.type === 'done') {
-      const call = this.#calls.get(message.callId);
-      this.#calls.delete(message.callId);
-      if (message.error === undefined) call?.resolve();
-      else call?.reject(PopmeshError.fromJSON(message.error));
-      return;
-    }
-    if (message.type === 'slot') {
-      if (message.state === 'starting') this.#loading.add(message.function);
-      else {
-        this.#loading.delete(message.function);
-        this.#crashes.delete(message.function);
-      }
-      return;
-    }
-    if (message.type === 'listening') {
-      this.#address = message.address;
-      this.#port = message.port;
-      this.#options.onAddress();
+    switch (message.type) {
+      case 'done':
+        this.#calls.end(message.callId, message.error);
+        return;
+      case 'slot':
+        if (message.state === 'starting') this.#suspects.starting(message.function);
+        else this.#suspects.started(message.function);
+        return;
+      case 'damaged':
+        void this.#repair(message.directory);
+        return;
+      case 'listening':
+        this.#listening = true;
+        this.#withdrawal?.cancel();
+        this.#withdrawal = undefined;
+        this.#address = message.address;
+        this.#port = message.port;
+        this.#options.onAddress();
+        return;
+      case 'usage':
+        for (const row of message.rows) if (row.requests > 0) this.#recency.used(row.function);
+        break;
     }
     this.#options.onMessage(message);
   }
 
+  /** A file of its folder is not what was prepared: made again, and linked again. */
+  async #repair(staged: string): Promise<void> {
+    const process = this.#process;
+    const directory = process?.stage.sourceOf(staged);
+    if (process === undefined) return;
+    let error: PopmeshError | undefined;
+    try {
+      if (directory === undefined) throw new PopmeshError('not_found', 'No such component');
+      await this.#options.onDamaged(directory);
+      await process.stage.renew(directory);
+    } catch (caught) {
+      error = PopmeshError.from(caught);
+    }
+    process.send({
+      type: 'repaired',
+      directory: staged,
+      ...(error === undefined ? {} : { error: error.toJSON() }),
+    });
+  }
+
   #onExit(
-    child: ChildProcess,
+    process: ExecutorProcess,
     code: number | null,
     signal: string | null,
     startedMs: number,
   ): void {
-    if (this.#child !== child) return;
-    this.#child = undefined;
+    if (this.#process !== process) return;
+    const { clock, logger } = this.#options;
+    this.#process = undefined;
     this.#ready = undefined;
-    const wasListening = this.#address !== undefined;
-    this.#address = undefined;
-    for (const id of this.#loading) {
-      this.#crashes.set(id, (this.#crashes.get(id) ?? 0) + 1);
-      if (!this.#isPoison(id)) continue;
-      this.#options.logger.error('a function keeps ending its executor and is given up', {
-        function: id,
-      });
+    const served = this.#listening;
+    this.#listening = false;
+    const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
+    for (const id of this.#suspects.crashed(killed)) {
+      logger.error('a function keeps ending its executor and is given up', { function: id });
       const poison = new PopmeshError('executor_failed', 'It ends its executor when it starts');
       if (this.#accepted.delete(id)) this.#options.onLost(id, poison);
     }
-    this.#loading.clear();
-    const error = new PopmeshError('executor_failed', 'The executor process ended', {
-      details: { ended: true, exit: code ?? signal ?? 'unknown' },
-    });
-    for (const call of this.#calls.values()) call.reject(error);
-    this.#calls.clear();
-    if (wasListening) this.#options.onAddress();
+    this.#calls.failAll(endedError(code ?? signal ?? 'unknown'));
+    this.#options.onEnded();
     if (this.#stopped) return;
-    const { clock, logger, config } = this.#options;
-    if (clock.monotonic() - startedMs > STABLE_MS) this.#restarts = 0;
-    const waitMs = Math.min(
-      config.executorRestartMs * 2 ** this.#restarts,
-      config.executorRestartMaxMs,
-    );
-    // The first end restarts at once.
-    const delayMs = this.#restarts++ === 0 ? 0 : waitMs;
-    logger.warn('executor ended; starting it again', { code, signal, delayMs });
+    this.#last = process;
+    this.#withdrawal ??= clock.setTimer(ADDRESS_KEPT_MS, () => {
+      this.#withdrawal = undefined;
+      this.#address = undefined;
+      this.#options.onAddress();
+    });
+    const lifeMs = clock.monotonic() - startedMs;
+    const delayMs = this.#restarts.after({ lifeMs, served, killed });
+    logger.warn('executor ended; another takes over', { code, signal, delayMs });
     if (this.#accepted.size > 0) this.#restartAfter(delayMs);
   }
 
@@ -262,13 +319,16 @@ export class ExecutorSupervisor {
       if (!this.#stopped) logger.warn('executor did not start', { error: String(error) });
     });
   }
-
-  #logOutput(child: ChildProcess): void {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (bytes: Buffer) => {
-        const text = bytes.toString('utf8').slice(0, STDERR_LINE_MAX);
-        this.#options.logger.warn('executor output', { text });
-      });
-    }
-  }
 }
+
+/** A distribution of `Omit` over the messages that are answered. */
+type CallMessage = ToExecutor extends infer M
+  ? M extends { callId: number }
+    ? Omit<M, 'callId'>
+    : never
+  : never;
+
+const endedError = (exit: string | number): PopmeshError =>
+  new PopmeshError('executor_failed', 'The executor process ended', {
+    details: { ended: true, exit },
+  });

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type FunctionId, silentLogger } from '@popmesh/contracts';
 import { clockFrom } from './clock-from.ts';
 import { emptyUsage } from './executor/usage.ts';
-import { Harness } from './testing/harness.ts';
+import { Harness, testClock } from './testing/harness.ts';
 import { parseUsage, UsageJournal, type UsageLine } from './usage-journal.ts';
 
 const START = Date.UTC(2026, 10, 21, 4, 8, 30);
@@ -53,12 +56,12 @@ describe('usage on disk', () => {
   const folders: string[] = [];
   after(() => Promise.all(folders.map((it) => rm(it, { recursive: true, force: true }))));
 
-  async function journal(filesMax = 100) {
+  async function journal(filesMax = 100, rowsMax = 1_000, logger = silentLogger) {
     const directory = await mkdtemp(join(tmpdir(), 'popmesh-usage-'));
     folders.push(directory);
     const hand = handClock(START);
     const open = (at = directory) =>
-      new UsageJournal({ directory: at, place: PLACE, filesMax, logger: silentLogger, ...hand });
+      new UsageJournal({ directory: at, place: PLACE, filesMax, rowsMax, logger, ...hand });
     const first = open();
     await first.start();
     return { directory, hand, open, journal: first };
@@ -125,6 +128,28 @@ describe('usage on disk', () => {
     );
   });
 
+  test('beyond the bound of rows further functions are not counted, and that is said', async () => {
+    const said: string[] = [];
+    const logger = { ...silentLogger, warn: (message: string) => said.push(message) };
+    const { directory, journal: it } = await journal(100, 2, logger);
+    for (const name of ['a', 'b', 'c', 'd', 'a']) it.add(row(name, 1));
+    assert.equal(it.dropped, 2);
+    assert.equal(said.length, 1, 'once, not with every report');
+    await it.flush();
+    assert.match(said[1] ?? '', /counted again/);
+    it.add(row('c', 1));
+    await it.stop();
+    const lines = [...(await readAll(directory)).values()].flat();
+    assert.deepEqual(
+      lines.map((line) => [line.function, line.requests]),
+      [
+        ['default/a', 2],
+        ['default/b', 1],
+        ['default/c', 1],
+      ],
+    );
+  });
+
   test('the oldest files go first', async () => {
     const { directory, hand, journal: it } = await journal(2);
     for (let minute = 0; minute < 4; minute++) {
@@ -159,4 +184,41 @@ describe('usage on disk', () => {
       await harness.stop();
     }
   });
+
+  test('a node that is killed loses at most the running minute', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'popmesh-metered-'));
+    folders.push(directory);
+    const entry = fileURLToPath(new URL('./testing/metered-node.ts', import.meta.url));
+    const node = fork(entry, [directory], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    try {
+      const [executor] = (await once(node, 'message')) as [number];
+      const serve = async (count: number): Promise<void> => {
+        node.send(count);
+        await once(node, 'message');
+      };
+      const onDisk = async (): Promise<number> => {
+        const files = await readAll(join(directory, 'usage'));
+        return [...files.values()].flat().reduce((sum, line) => sum + line.requests, 0);
+      };
+      await serve(5);
+      while ((await onDisk()) < 5) await testClock.sleep(50);
+      await serve(3);
+      node.kill('SIGKILL');
+      await once(node, 'exit');
+      assert.equal(await onDisk(), 5, 'the minute before is whole');
+      // Nothing of it goes on: the executor ends with its daemon.
+      while (isRunning(executor)) await testClock.sleep(10);
+    } finally {
+      node.kill('SIGKILL');
+    }
+  });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -25,14 +25,17 @@ export interface UsageJournalOptions {
   readonly place: { readonly node: string; readonly pop: string; readonly region: string };
   /** The oldest go first. */
   readonly filesMax: number;
+  readonly rowsMax: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A report was not counted, because there is no room for its row. */
+  readonly onDropped?: () => void;
 }
 
 const MINUTE_MS = 60_000;
 const SUFFIX = '.ndjson';
 /** Rows in memory while the disk refuses them; further functions are then not counted. */
-const ROWS_MAX = 100_000;
+export const USAGE_ROWS_MAX = 100_000;
 
 export class UsageJournal {
   readonly #options: UsageJournalOptions;
@@ -40,13 +43,16 @@ export class UsageJournal {
   #writing: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #stopped = false;
+  /** Reports that were not counted. */
+  dropped = 0;
+  #isFull = false;
 
   constructor(options: UsageJournalOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true });
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#removeOld();
     this.#schedule();
   }
@@ -57,11 +63,24 @@ export class UsageJournal {
     const key = `${minuteMs} ${row.function}@${row.version}`;
     let line = this.#rows.get(key);
     if (line === undefined) {
-      if (this.#rows.size >= ROWS_MAX) return;
+      if (this.#rows.size >= this.#options.rowsMax) {
+        this.#drop();
+        return;
+      }
       line = { minuteMs, ...this.#options.place, ...emptyUsage(row.function, row.version) };
       this.#rows.set(key, line);
     }
     addUsage(line, row);
+  }
+
+  #drop(): void {
+    this.#options.onDropped?.();
+    this.dropped++;
+    if (this.#isFull) return;
+    this.#isFull = true;
+    this.#options.logger.warn('usage of further functions is not counted: too many rows wait', {
+      rowsMax: this.#options.rowsMax,
+    });
   }
 
   /** Resolves when all that was added is on the disk, or the disk has refused it. */
@@ -101,6 +120,10 @@ export class UsageJournal {
         });
         for (const [key, line] of entries) this.#keep(key, line);
       }
+    }
+    if (this.#isFull && this.#rows.size < this.#options.rowsMax) {
+      this.#isFull = false;
+      this.#options.logger.warn('usage is counted again', { reportsLost: this.dropped });
     }
     await this.#removeOld().catch(() => {});
   }

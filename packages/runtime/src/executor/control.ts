@@ -4,6 +4,13 @@ import type { PlannedDeployment } from '../plan.ts';
 
 /** What the node daemon and an executor process say to each other over IPC. */
 
+/** The first message: what a blank process needs to make ready for any namespace. */
+export interface ExecutorBoot {
+  readonly type: 'boot';
+  readonly config: RuntimeConfig;
+}
+
+/** Once: whose executor it is from now on. */
 export interface ExecutorInit {
   readonly type: 'init';
   readonly namespace: string;
@@ -16,12 +23,21 @@ export interface ExecutorInit {
 }
 
 export type ToExecutor =
+  | ExecutorBoot
   | ExecutorInit
   | { readonly type: 'apply'; readonly callId: number; readonly deployment: PlannedDeployment }
   | { readonly type: 'remove'; readonly callId: number; readonly function: FunctionId }
   /** Listen: only now may requests come, for everything is loaded again. */
   | { readonly type: 'open'; readonly callId: number }
-  | { readonly type: 'drain'; readonly callId: number };
+  | { readonly type: 'drain'; readonly callId: number }
+  /** These were starting when the process before ended: to be started one at a time. */
+  | { readonly type: 'suspect'; readonly functions: readonly FunctionId[] }
+  /** An answer to `damaged`. */
+  | { readonly type: 'repaired'; readonly directory: string; readonly error?: ErrorBody }
+  /** Memory of the node is short: end so many idle instances; cold starts are refused or not. */
+  | { readonly type: 'memory'; readonly end: number; readonly refuse: boolean }
+  /** Start an instance of each, one after the other: they are likely to be asked next. */
+  | { readonly type: 'warm'; readonly functions: readonly FunctionId[] };
 
 export interface ExecutorLog {
   readonly timeMs: number;
@@ -56,12 +72,20 @@ export interface ExecutorLoad {
   readonly queued: number;
   readonly capacity: number;
   readonly workers: number;
+  /** What the whole process holds, shared pages counted in. */
+  readonly residentBytes: number;
+  /** How long its idle instances have been idle, the longest first. */
+  readonly idleMs: readonly number[];
 }
 
 export type FromExecutor =
+  /** Its code is loaded and its blank workers stand. */
+  | { readonly type: 'booted' }
   | { readonly type: 'listening'; readonly address: string; readonly port: number }
   /** A first step into a component's code begins or has ended well: whom to suspect of a crash. */
   | { readonly type: 'slot'; readonly function: FunctionId; readonly state: 'starting' | 'started' }
   | { readonly type: 'done'; readonly callId: number; readonly error?: ErrorBody }
+  /** A file of a component is not as it was prepared; answered by `repaired`. */
+  | { readonly type: 'damaged'; readonly directory: string }
   | { readonly type: 'logs'; readonly entries: readonly ExecutorLog[]; readonly dropped: number }
   | { readonly type: 'usage'; readonly rows: readonly UsageRow[]; readonly load: ExecutorLoad };

@@ -5,12 +5,14 @@ import type { ExecutorInit, ExecutorLoad, FromExecutor, ToExecutor } from './con
 import { DataPlane } from './data-plane.ts';
 import { LogRelay } from './log-relay.ts';
 import { ModuleLoader } from './module-loader.ts';
+import { Repairs } from './repairs.ts';
 import { RoutingTable } from './routing-table.ts';
 import type { Slot } from './slot.ts';
 import { SlotPool } from './slot-pool.ts';
+import { StartGate } from './start-gate.ts';
 import { UsageMeter } from './usage.ts';
 import { Watch } from './watch.ts';
-import { WorkerSupply } from './worker-supply.ts';
+import type { WorkerSupply } from './worker-supply.ts';
 
 /**
  * One namespace's executor, from the inside: listener, functions, workers and reports, wired
@@ -19,6 +21,8 @@ import { WorkerSupply } from './worker-supply.ts';
 
 export interface ExecutorParts {
   readonly init: ExecutorInit;
+  /** Made while nobody knew whose process this would be. */
+  readonly supply: WorkerSupply;
   readonly clock: Clock;
   readonly random: Random;
   readonly schedule: (run: () => void) => void;
@@ -26,10 +30,12 @@ export interface ExecutorParts {
   readonly send: (message: FromExecutor) => Promise<void>;
   /** CPU of the whole process so far, in microseconds. */
   readonly cpuMicros: () => number;
-  readonly cores: number;
+  readonly residentBytes: () => number;
 }
 
 const SWEEP_MS = 250;
+/** Idle instances that the daemon learns of: more than it ever ends at once. */
+const IDLE_REPORTED_MAX = 64;
 const REQUEST_HEAD_BYTES_MAX = 16 * 1024;
 
 export class Executor {
@@ -41,6 +47,10 @@ export class Executor {
   readonly #supply: WorkerSupply;
   readonly #usage = new UsageMeter();
   readonly #logs = new LogRelay();
+  readonly #gate = new StartGate();
+  readonly #repairs: Repairs;
+  /** The node has no memory for further instances. */
+  #starved = false;
   #reportedAtMs = 0;
   #cpuMicros = 0;
   #stopped = false;
@@ -49,12 +59,8 @@ export class Executor {
     this.#parts = parts;
     const { init, clock, random, schedule } = parts;
     const { config, node, pop, region } = init;
-    this.#supply = new WorkerSupply({
-      spares: config.spareWorkers,
-      workersMax: config.workersMax,
-      heapMb: config.workerHeapMb,
-      cores: parts.cores,
-    });
+    this.#supply = parts.supply;
+    this.#repairs = new Repairs((directory) => parts.send({ type: 'damaged', directory }));
     this.#routes = new RoutingTable(
       new ModuleLoader(),
       (options) =>
@@ -65,6 +71,8 @@ export class Executor {
           clock,
           supply: this.#supply,
           schedule,
+          enter: () => this.#gate.enter(options.function),
+          isStarved: () => this.#starved,
           onStart: (state) => parts.send({ type: 'slot', function: options.function, state }),
           makeRoom: () => this.#makeRoom(),
           usage: () => this.#usage.row(options.function, options.target.version),
@@ -78,6 +86,7 @@ export class Executor {
               requestId,
             }),
         }),
+      (directory) => this.#repairs.of(directory),
     );
     this.#dataPlane = new DataPlane({ routes: this.#routes, config, clock, random });
     this.#watch = new Watch({
@@ -133,6 +142,20 @@ export class Executor {
       case 'drain':
         this.#answer(message.callId, this.#drain());
         return;
+      case 'suspect':
+        this.#gate.suspect(message.functions);
+        return;
+      case 'repaired':
+        this.#repairs.ended(message.directory, message.error);
+        return;
+      case 'memory':
+        this.#starved = message.refuse;
+        for (const slot of this.#idleSlots().slice(0, message.end)) void slot.end();
+        return;
+      case 'warm':
+        void this.#routes.warm(message.functions);
+        return;
+      case 'boot':
       case 'init':
         return;
     }
@@ -229,6 +252,16 @@ export class Executor {
       queued += pool.queued;
       capacity += pool.capacity;
     }
-    return { cpuCores, running, queued, capacity, workers: this.#supply.alive };
+    const nowMs = this.#parts.clock.monotonic();
+    const idle = this.#idleSlots().slice(0, IDLE_REPORTED_MAX);
+    return {
+      cpuCores,
+      running,
+      queued,
+      capacity,
+      workers: this.#supply.alive,
+      residentBytes: this.#parts.residentBytes(),
+      idleMs: idle.map((slot) => nowMs - slot.idleSinceMs),
+    };
   }
 }

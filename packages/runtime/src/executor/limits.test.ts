@@ -62,6 +62,8 @@ export async function handle(id, request) {
 
   test('a loop takes others in its worker down, but not their chance elsewhere', async () => {
     const slow = harness.call(FN, '/sleep?ms=900');
+    // In a turn before the loop's: who began in the same one is blamed with it.
+    await harness.call(FN, '/hello');
     const looping = harness.call(FN, '/loop');
     const neighbour = harness.call(NEIGHBOUR, '/sleep?ms=400');
     refused(await looping, 503, 'cpu_limit_exceeded');

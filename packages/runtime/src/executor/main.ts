@@ -2,13 +2,14 @@ import { webcrypto } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Random } from '@popmesh/contracts';
 import { clockFrom } from '../clock-from.ts';
-import type { FromExecutor, ToExecutor } from './control.ts';
+import type { ExecutorBoot, FromExecutor, ToExecutor } from './control.ts';
 import { Executor } from './executor.ts';
+import { WorkerSupply } from './worker-supply.ts';
 
 /**
- * Entry of an executor process. Started by the supervisor with Node's permission model, no
- * code generation from strings and an empty environment; spoken to over IPC only. When the
- * parent goes, so does this process.
+ * Entry of an executor process. Started blank, with Node's permission model, no code generation
+ * from strings and an empty environment; becomes one namespace's by `init`. Spoken to over IPC
+ * only. When the parent goes, so does this process.
  */
 
 const clock = clockFrom({
@@ -33,24 +34,44 @@ const send = (message: FromExecutor): Promise<void> =>
     else process.send(message, undefined, undefined, () => resolve());
   });
 
+let supply: WorkerSupply | undefined;
 let executor: Executor | undefined;
+process.title = 'popmesh-executor spare';
+
+/** Blank workers, before it is known whose process this is: nothing here depends on that. */
+function boot({ config }: ExecutorBoot): WorkerSupply {
+  return new WorkerSupply({
+    spares: config.spareWorkers,
+    workersMax: config.workersMax,
+    heapMb: config.workerHeapMb,
+    cores: availableParallelism(),
+  });
+}
 
 process.on('message', (message: ToExecutor) => {
-  if (message.type !== 'init') {
+  if (message.type === 'boot') {
+    supply = boot(message);
+    void send({ type: 'booted' });
+    return;
+  }
+  if (message.type !== 'init' || supply === undefined || executor !== undefined) {
     executor?.receive(message);
     return;
   }
+  // For those who look at the machine's processes.
+  process.title = `popmesh-executor ${message.namespace}`;
   executor = new Executor({
     init: message,
+    supply,
     clock,
     random,
     schedule: (run) => setImmediate(run),
     send,
-    cores: availableParallelism(),
     cpuMicros: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
+    residentBytes: () => process.memoryUsage.rss(),
   });
   executor.start();
 });
@@ -59,5 +80,6 @@ process.on('disconnect', () => process.exit(0));
 // The node daemon decides when executors end; a terminal's ^C reaches the whole group.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {
-  void executor?.stop().finally(() => process.exit(0));
+  if (executor === undefined) process.exit(0);
+  void executor.stop().finally(() => process.exit(0));
 });

@@ -1,6 +1,6 @@
 import { type FunctionId, PopmeshError } from '@popmesh/contracts';
 import type { PlannedDeployment, PlannedTarget } from '../plan.ts';
-import type { ModuleLoader } from './module-loader.ts';
+import type { LoadedModules, ModuleLoader } from './module-loader.ts';
 import type { SlotPool, SlotPoolOptions } from './slot-pool.ts';
 import { chooseTarget, keyFraction } from './version-choice.ts';
 
@@ -31,10 +31,16 @@ export class RoutingTable {
   readonly #leaving = new Set<SlotPool>();
   readonly #loader: ModuleLoader;
   readonly #createPool: CreatePool;
+  readonly #repair: (directory: string) => Promise<void>;
 
-  constructor(loader: ModuleLoader, createPool: CreatePool) {
+  constructor(
+    loader: ModuleLoader,
+    createPool: CreatePool,
+    repair: (directory: string) => Promise<void>,
+  ) {
     this.#loader = loader;
     this.#createPool = createPool;
+    this.#repair = repair;
   }
 
   /** The version that answers, undefined for a function that is not here. */
@@ -84,6 +90,13 @@ export class RoutingTable {
     }
   }
 
+  /** A first instance of each, one after the other; what cannot start shows at its first request. */
+  async warm(ids: readonly FunctionId[]): Promise<void> {
+    for (const id of ids) {
+      for (const { pool } of this.#routes.get(id)?.targets ?? []) await pool.warm().catch(() => {});
+    }
+  }
+
   remove(id: FunctionId): void {
     const route = this.#routes.get(id);
     this.#routes.delete(id);
@@ -104,11 +117,24 @@ export class RoutingTable {
     const pool = this.#createPool({
       function: deployment.function,
       target,
-      load: () => this.#loader.load(target.directory),
+      load: () => this.#load(target.directory),
     });
     fresh.push(pool);
     if (deployment.warm) await pool.warm();
     return pool;
+  }
+
+  /** Files that are not as they were prepared are made again, and never run. */
+  async #load(directory: string): Promise<LoadedModules> {
+    try {
+      return await this.#loader.load(directory);
+    } catch (error) {
+      if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
+      await this.#repair(directory).catch(() => {
+        throw error;
+      });
+      return await this.#loader.load(directory);
+    }
   }
 
   #retire(pools: readonly SlotPool[]): void {

@@ -32,6 +32,10 @@ export interface SlotPoolOptions {
   readonly schedule: (run: () => void) => void;
   readonly onLog: (level: LogLevel, message: string, requestId: string) => void;
   readonly onStart: (state: 'starting' | 'started') => void;
+  /** Waits for its turn where this function must start alone; calls what it gives when it has. */
+  readonly enter: () => Promise<() => void>;
+  /** The node has no memory for a further instance. */
+  readonly isStarved: () => boolean;
   /** All threads are taken: ends the one that has been idle longest, if any is. */
   readonly makeRoom: () => Promise<void>;
 }
@@ -195,6 +199,10 @@ export class SlotPool {
     if (all === loading) waiting.cold = true;
     if (this.#queue.length <= loading * scaling.concurrency) return;
     if (all >= scaling.max) return;
+    if (this.options.isStarved()) {
+      if (all === 0) this.#refuseQueue(overloaded('This node has no memory for a cold start'));
+      return;
+    }
     if (all > 0 && this.options.supply.isCrowded && !this.#hasWaited()) return;
     if (this.options.clock.monotonic() < this.#restUntilMs) {
       this.#refuseQueue(new PopmeshError('executor_failed', 'The function does not start'));
@@ -238,14 +246,19 @@ export class SlotPool {
     this.#starting++;
     let loaded: LoadedModules;
     let worker: Worker | undefined;
+    let leave = (): void => {};
     try {
       loaded = await this.options.load();
       if (supply.isFull) await this.options.makeRoom();
+      leave = await this.options.enter();
       worker = supply.take();
     } finally {
       this.#starting--;
     }
-    if (worker === undefined) throw overloaded('No worker thread is free on this node');
+    if (worker === undefined) {
+      leave();
+      throw overloaded('No worker thread is free on this node');
+    }
     onStart('starting');
     const slot = new Slot(worker, {
       schedule: this.options.schedule,
@@ -305,6 +318,7 @@ export class SlotPool {
       throw error;
     } finally {
       deadline.cancel();
+      leave();
       supply.refill();
     }
   }

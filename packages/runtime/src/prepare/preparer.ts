@@ -21,6 +21,9 @@ import { trimGlue } from './trim-glue.ts';
 
 /** Raised whenever what we do to the files changes, so that old ones are made again. */
 export const PREPARATION_VERSION = 6;
+/** Components of which is remembered how to get them again. */
+const KNOWN_MAX = 50_000;
+
 export interface Artifact {
   /** SHA-256 of the whole component. */
   readonly digest: string;
@@ -40,6 +43,8 @@ export class Preparer {
   readonly #clock: Clock;
   readonly #running = new Map<string, { promise: Promise<Prepared>; abort: AbortController }>();
   readonly #jcoVersion = jcoVersion();
+  /** By folder: where to get the component again, should its files be damaged. */
+  readonly #known = new Map<string, { artifact: Artifact; memoryMb: number }>();
   #waiting = 0;
   #turn: Promise<void> = Promise.resolve();
 
@@ -65,6 +70,12 @@ export class Preparer {
     return await untilAborted(flight.promise, signal);
   }
 
+  /** Something of it was found damaged when it was to be run: made again. */
+  async repair(directory: string, signal: AbortSignal): Promise<void> {
+    const known = this.#known.get(directory);
+    if (known !== undefined) await this.prepare(known.artifact, known.memoryMb, signal);
+  }
+
   /** Ends what runs; used on stop. */
   cancelAll(): void {
     for (const { abort } of this.#running.values()) abort.abort();
@@ -79,6 +90,13 @@ export class Preparer {
     const directory = this.#store.directoryOf(key);
     const held = await this.#store.find(key);
     if (held !== undefined) {
+      // Only of those found on disk: what loads an upload holds all its bytes.
+      this.#known.delete(directory);
+      this.#known.set(directory, { artifact, memoryMb });
+      for (const oldest of this.#known.keys()) {
+        if (this.#known.size <= KNOWN_MAX) break;
+        this.#known.delete(oldest);
+      }
       return { digest: held.digest, door: held.door, directory, memoryMb };
     }
     const bytes = await artifact.load();

@@ -1,10 +1,16 @@
 import { createHash, webcrypto } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FunctionId, noMetrics, type Random, silentLogger } from '@popmesh/contracts';
+import {
+  type FunctionId,
+  noMetrics,
+  type PopmeshError,
+  type Random,
+  silentLogger,
+} from '@popmesh/contracts';
 import { create, FunctionConfigSchema, type MessageInitShape } from '@popmesh/protocol';
 import { clockFrom } from '../clock-from.ts';
 import {
@@ -55,6 +61,8 @@ export class Harness {
   readonly runtime: Runtime;
   readonly directory: string;
   readonly logs: FunctionLog[] = [];
+  /** Functions that were given up, and why. */
+  readonly lost: { readonly id: FunctionId; readonly error: PopmeshError }[] = [];
   readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #revision = 0n;
   #watchers: (() => void)[] = [];
@@ -64,7 +72,8 @@ export class Harness {
     this.runtime = createRuntime({
       directory,
       identity: { node: 'n1', pop: 'fra', region: 'eu' },
-      ...(config === undefined ? {} : { config }),
+      // A process that most tests have no use for.
+      config: { spareExecutors: 0, ...config },
       clock: testClock,
       random: testRandom,
       logger: silentLogger,
@@ -74,11 +83,18 @@ export class Harness {
         this.#changed();
       },
       onDataPlanesChanged: () => this.#changed(),
+      onFunctionLost: (id, error) => {
+        this.lost.push({ id, error });
+        this.#changed();
+      },
     });
   }
 
   static async start(config?: RuntimeConfigInput): Promise<Harness> {
-    const harness = new Harness(await mkdtemp(join(tmpdir(), 'popmesh-runtime-')), config);
+    const directory = await mkdtemp(join(tmpdir(), 'popmesh-runtime-'));
+    // As a node's data folder: executors with a user of their own pass through it.
+    await chmod(directory, 0o711);
+    const harness = new Harness(directory, config);
     await harness.runtime.start(new AbortController().signal);
     return harness;
   }
@@ -120,6 +136,10 @@ export class Harness {
         config: create(FunctionConfigSchema, init ?? {}),
       })),
     });
+  }
+
+  pidOf(namespace: string): number {
+    return this.runtime.executors().find((it) => it.namespace === namespace)?.pid ?? 0;
   }
 
   address(namespace = 'default'): { host: string; port: number } {

@@ -15,6 +15,8 @@ const attempt = async (run: () => unknown): Promise<string> => {
   }
 };
 
+/** Files that are its own, and files that are somebody else's. */
+const [own = '', ...others] = process.argv.slice(2);
 const folder = new URL('.', import.meta.url).pathname;
 const outcome = {
   readEtc: await attempt(() => readFileSync('/etc/passwd')),
@@ -27,6 +29,8 @@ const outcome = {
   wasi: await attempt(async () => new (await import('node:wasi')).WASI({ version: 'preview1' })),
   inspector: await attempt(async () => (await import('node:inspector')).open(0)),
   worker: await attempt(() => new Worker('0', { eval: true }).terminate()),
+  readStaged: own === '' ? 'not tried' : await attempt(() => readFileSync(own)),
+  readOthers: await Promise.all(others.map((file) => attempt(() => readFileSync(file)))),
   environment: Object.keys(process.env).length,
 };
 process.send?.(outcome, undefined, undefined, () => process.disconnect?.());

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { noMetrics, silentLogger } from '@popmesh/contracts';
+import { runtimeConfigSchema } from './config.ts';
+import { executorFlags } from './executor-flags.ts';
+import { GLUE_FILE } from './prepare/generate-options.ts';
+import { createRuntime } from './runtime.ts';
+import { Harness, testClock, testRandom } from './testing/harness.ts';
+
+const isRoot = process.getuid?.() === 0;
+const FIRST_UID = 61_000;
+
+const uidOf = async (pid: number): Promise<number> =>
+  Number(/^Uid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+describe('what an executor can read, and as whom it runs', () => {
+  let harness: Harness;
+  before(async () => {
+    harness = await Harness.start({ executorUidFrom: FIRST_UID, spareExecutors: 1 });
+    await harness.deploy('one/hello');
+    await harness.deploy('two/hello');
+  });
+  after(() => harness.stop());
+
+  const folders = async (): Promise<string[]> => {
+    const root = join(harness.directory, 'executors');
+    return (await readdir(root)).map((name) => join(root, name));
+  };
+
+  /** The private folders that hold something: those of the two namespaces. */
+  async function staged(): Promise<string[]> {
+    const files: string[] = [];
+    for (const folder of await folders()) {
+      for (const component of await readdir(folder)) files.push(join(folder, component, GLUE_FILE));
+    }
+    return files;
+  }
+
+  async function attempts(own: string, others: string[], flags: string[], uid?: number) {
+    const entry = fileURLToPath(new URL('./testing/prisoner.ts', import.meta.url));
+    const child = fork(entry, [own, ...others], {
+      execArgv: flags,
+      env: {},
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+    const [outcome] = (await once(child, 'message')) as [
+      { readStaged: string; readOthers: string[] },
+    ];
+    return outcome;
+  }
+
+  test('only the files of its own namespace, by its flags', async () => {
+    const [own = '', other = ''] = await staged();
+    assert.ok(own !== '' && other !== '');
+    const component = (await readdir(join(harness.directory, 'prepared'))).find((name) =>
+      own.includes(name),
+    );
+    const source = join(harness.directory, 'prepared', component ?? '', GLUE_FILE);
+    assert.equal((await stat(source)).ino, (await stat(own)).ino, 'the same file, not a copy');
+    const flags = executorFlags(join(own, '../..'), runtimeConfigSchema.parse(undefined));
+    const { readStaged, readOthers } = await attempts(own, [other, source], flags);
+    assert.equal(readStaged, 'possible');
+    assert.deepEqual(readOthers, ['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED']);
+  });
+
+  test('and as far as the kernel goes', { skip: !isRoot && 'needs root' }, async () => {
+    const [own = '', other = ''] = await staged();
+    const { uid } = await stat(join(own, '../..'));
+    const { uid: otherUid } = await stat(join(other, '../..'));
+    assert.notEqual(uid, otherUid);
+    const prepared = join(harness.directory, 'prepared');
+    const [component = ''] = await readdir(prepared);
+    const others = [other, join(prepared, component, GLUE_FILE)];
+    // Without the permission model, as if a guest had broken out of it.
+    const { readStaged, readOthers } = await attempts(own, others, [], uid);
+    assert.equal(readStaged, 'possible');
+    assert.deepEqual(readOthers, ['EACCES', 'EACCES']);
+  });
+
+  test('each process has a user of its own', { skip: !isRoot && 'needs root' }, async () => {
+    const pids = [harness.pidOf('one'), harness.pidOf('two'), ...harness.runtime.spareExecutors()];
+    const uids = await Promise.all(pids.map(uidOf));
+    assert.equal(new Set(uids).size, pids.length, uids.join());
+    for (const uid of uids) assert.ok(uid >= FIRST_UID && uid < FIRST_UID + 500, `${uid}`);
+  });
+
+  test('the folder goes with the namespace', async () => {
+    const was = (await folders()).length;
+    await harness.deploy('three/hello');
+    await harness.runtime.remove('three/hello');
+    // The blank one that was taken is replaced some time later.
+    assert.ok((await folders()).length <= was);
+    assert.equal((await staged()).length, 2);
+  });
+});
+
+test('where others cannot come to its files, executors run as the daemon, and it says so', {
+  skip: !isRoot && 'needs root',
+}, async () => {
+  const closed = await mkdtemp(join(tmpdir(), 'popmesh-closed-'));
+  const warnings: { message: string; path: unknown }[] = [];
+  const runtime = createRuntime({
+    directory: join(closed, 'runtime'),
+    identity: { node: 'n1', pop: 'fra', region: 'eu' },
+    clock: testClock,
+    random: testRandom,
+    logger: {
+      ...silentLogger,
+      warn: (message, fields) => warnings.push({ message, path: fields?.path }),
+    },
+    metrics: noMetrics,
+  });
+  await runtime.start(new AbortController().signal);
+  try {
+    assert.match(warnings[0]?.message ?? '', /^executors run as root/);
+    assert.equal(warnings[0]?.path, closed);
+    while (runtime.spareExecutors().length === 0) await testClock.sleep(5);
+    assert.equal(await uidOf(runtime.spareExecutors()[0] ?? 0), 0);
+  } finally {
+    await runtime.stop();
+    await rm(closed, { recursive: true });
+  }
+});

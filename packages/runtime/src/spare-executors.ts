@@ -1,0 +1,204 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, type Logger, PopmeshError, type Random, type Timer } from '@popmesh/contracts';
+import { type CodeImage, codeImage } from './code-image.ts';
+import type { RuntimeConfig } from './config.ts';
+import { codePaths } from './executor-flags.ts';
+import { EXECUTOR_ENTRY, ExecutorProcess } from './executor-process.ts';
+import { closedPath, ExecutorUsers } from './executor-user.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { Stage } from './stage.ts';
+
+/**
+ * Where executor processes come from. A few are started ahead, blank: booted, code loaded, a
+ * blank worker in each, so that a namespace's first executor and the replacement of a killed
+ * one wait for no process to start. Refilled some time after one was taken, when what took it
+ * has had the cores for itself.
+ */
+
+export interface SpareExecutorsOptions {
+  /** Holds the private folder of each process. */
+  readonly root: string;
+  /** Holds their code. */
+  readonly codeRoot: string;
+  readonly config: RuntimeConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const REFILL_AFTER_MS = 100;
+/** Users of executors, where the daemon is root: more than one machine runs namespaces at once. */
+const USERS_MAX = 500;
+/** Spares in a row that ended before they were up: then it is their user that cannot run them. */
+const FAILED_BOOTS_MAX = 2;
+
+export class SpareExecutors {
+  readonly #options: SpareExecutorsOptions;
+  readonly #spares: ExecutorProcess[] = [];
+  readonly #folders = new Set<Promise<void>>();
+  readonly #restarts: RestartPolicy;
+  #users: ExecutorUsers | undefined;
+  #image: Promise<CodeImage | undefined> = Promise.resolve(undefined);
+  #failedBoots = 0;
+  #filling = 0;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: SpareExecutorsOptions) {
+    this.#options = options;
+    const { executorRestartMs, executorRestartMaxMs } = options.config;
+    this.#restarts = new RestartPolicy({ firstMs: executorRestartMs, maxMs: executorRestartMaxMs });
+  }
+
+  async start(): Promise<void> {
+    const { root } = this.#options;
+    // Of processes that a daemon before this one had.
+    await rm(root, { recursive: true, force: true });
+    // Passed through by executors, listed by none.
+    await mkdir(root, { mode: 0o711 });
+    await chmod(root, 0o711);
+    // Whoever starts a process waits for it; the node itself need not.
+    this.#image = codeImage(this.#options.codeRoot).catch((error: unknown) => {
+      this.#options.logger.warn('executors load their code as it is', { error: String(error) });
+      return undefined;
+    });
+    this.#users = await this.#findUsers();
+    this.#refill();
+  }
+
+  /** Pids of the blank ones. */
+  get pids(): number[] {
+    return this.#spares.flatMap(({ child }) => child.pid ?? []);
+  }
+
+  /** A blank process, whose exit has no listener yet: see `hasEnded`. */
+  async take(): Promise<ExecutorProcess> {
+    if (this.#stopped) throw new PopmeshError('unavailable', 'The runtime is stopping');
+    const taken = this.#spares.shift() ?? (await this.#create());
+    taken.child.removeAllListeners('exit');
+    // Two that start side by side take twice as long, and this one is waited for.
+    void taken.whenBooted.then(() => this.#refillIn(REFILL_AFTER_MS));
+    return taken;
+  }
+
+  /** A process that was taken has ended: its folder and its user are free. */
+  async gone(process: ExecutorProcess): Promise<void> {
+    if (process.user !== undefined) this.#users?.release(process.user);
+    const removed = process.stage.remove().catch(() => {});
+    this.#folders.add(removed);
+    await removed;
+    this.#folders.delete(removed);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await Promise.all(
+      this.#spares.splice(0).map(async (spare) => {
+        const gone = spare.hasEnded || new Promise((resolve) => spare.child.once('exit', resolve));
+        spare.child.kill('SIGKILL');
+        await gone;
+        await this.gone(spare);
+      }),
+    );
+    await Promise.all(this.#folders);
+  }
+
+  async #create(): Promise<ExecutorProcess> {
+    const { root, config, random, logger } = this.#options;
+    const name = Buffer.from(random.bytes(9)).toString('base64url');
+    const user = this.#users?.take();
+    const stage = await Stage.create(join(root, name), user);
+    try {
+      const image = await this.#image;
+      return new ExecutorProcess({ stage, user, config, image, logger });
+    } catch (cause) {
+      // Where even the change of user is not allowed, it is thrown at once.
+      await stage.remove();
+      if (user === undefined) throw cause;
+      this.#giveUpUsers(String(cause));
+      return await this.#create();
+    }
+  }
+
+  #refillIn(ms: number): void {
+    if (this.#stopped || this.#timer !== undefined) return;
+    this.#timer = this.#options.clock.setTimer(ms, () => {
+      this.#timer = undefined;
+      this.#refill();
+    });
+  }
+
+  #refill(): void {
+    const { config, logger } = this.#options;
+    while (!this.#stopped && this.#spares.length + this.#filling < config.spareExecutors) {
+      this.#filling++;
+      this.#fill()
+        .catch((error: unknown) => {
+          logger.warn('a spare executor could not be started', { error: String(error) });
+          this.#refillIn(config.executorRestartMaxMs);
+        })
+        .finally(() => {
+          this.#filling--;
+        });
+    }
+  }
+
+  async #fill(): Promise<void> {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonic();
+    const spare = await this.#create();
+    let booted = false;
+    void spare.whenBooted.then((came) => {
+      booted = came;
+      if (came) this.#failedBoots = 0;
+    });
+    const onExit = (_code: number | null, signal: NodeJS.Signals | null): void => {
+      const at = this.#spares.indexOf(spare);
+      if (at >= 0) this.#spares.splice(at, 1);
+      void this.gone(spare);
+      if (this.#stopped) return;
+      if (!booted && ++this.#failedBoots >= FAILED_BOOTS_MAX && this.#users !== undefined) {
+        this.#giveUpUsers('spares ended while they started');
+      }
+      const lifeMs = clock.monotonic() - startedMs;
+      const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
+      this.#refillIn(this.#restarts.after({ lifeMs, served: booted, killed }));
+    };
+    if (this.#stopped) {
+      spare.child.once('exit', () => void this.gone(spare));
+      spare.child.kill('SIGKILL');
+    } else if (spare.hasEnded) onExit(null, null);
+    else {
+      spare.child.once('exit', onExit);
+      this.#spares.push(spare);
+    }
+  }
+
+  /** Undefined where executors run as the daemon does. */
+  async #findUsers(): Promise<ExecutorUsers | undefined> {
+    const { config, logger, root } = this.#options;
+    if (userInfo().uid !== 0) return undefined;
+    if (config.executorUidFrom === 0) {
+      logger.warn('executors run as root: executorUidFrom is 0');
+      return undefined;
+    }
+    const needed = [process.execPath, EXECUTOR_ENTRY, root, ...codePaths()];
+    const closed = await closedPath(needed);
+    if (closed === undefined) return new ExecutorUsers(config.executorUidFrom, USERS_MAX);
+    logger.warn('executors run as root: other users cannot read what they need', {
+      path: closed,
+      hint: `chmod o+rX ${closed}, or run the daemon as a user of its own`,
+    });
+    return undefined;
+  }
+
+  #giveUpUsers(reason: string): void {
+    this.#users = undefined;
+    this.#options.logger.warn('executors run as root: they do not start as another user', {
+      reason,
+    });
+  }
+}

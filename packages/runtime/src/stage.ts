@@ -1,0 +1,111 @@
+import { constants } from 'node:fs';
+import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { ExecutorUser } from './executor-user.ts';
+
+/**
+ * The private folder of one executor process: the only prepared files that it can read. Its
+ * flags name the folder before anybody knows whose process it will be; the files of its
+ * namespace come in later, as hard links, so a start costs no copy and the disk nothing.
+ * Refused: one readable folder for all namespaces, and file contents over IPC, which every
+ * cold start would wait for.
+ */
+
+/** A version that was replaced may still be starting; its files go this much later. */
+const UNUSED_MS = 60_000;
+const READABLE_BY_ALL = 0o644;
+
+interface Entry {
+  readonly linked: Promise<void>;
+  unusedSinceMs: number | undefined;
+}
+
+export class Stage {
+  readonly path: string;
+  readonly #user: ExecutorUser | undefined;
+  /** By the folder in the store that each is a link to. */
+  #entries = new Map<string, Entry>();
+  #temporaries = 0;
+
+  private constructor(path: string, user: ExecutorUser | undefined) {
+    this.path = path;
+    this.#user = user;
+  }
+
+  static async create(path: string, user: ExecutorUser | undefined): Promise<Stage> {
+    await mkdir(path, { mode: 0o700 });
+    if (user !== undefined) await chown(path, user.uid, user.gid);
+    return new Stage(path, user);
+  }
+
+  /** Where the executor finds the component in `directory`, once it is there. */
+  async add(directory: string): Promise<string> {
+    let entry = this.#entries.get(directory);
+    if (entry === undefined) {
+      entry = { linked: this.#linkAll(directory), unusedSinceMs: undefined };
+      this.#entries.set(directory, entry);
+      entry.linked.catch(() => this.#entries.delete(directory));
+    }
+    entry.unusedSinceMs = undefined;
+    await entry.linked;
+    return this.#inside(directory);
+  }
+
+  /** The same from anew, after `directory` was made again. */
+  async renew(directory: string): Promise<void> {
+    await this.#entries.get(directory)?.linked.catch(() => {});
+    this.#entries.delete(directory);
+    await this.add(directory);
+  }
+
+  /** What `staged` is a link to. */
+  sourceOf(staged: string): string | undefined {
+    return this.#entries.keys().find((directory) => this.#inside(directory) === staged);
+  }
+
+  /** Takes everything that the process before had, in one step however much it is. */
+  async inherit(from: Stage): Promise<void> {
+    await Promise.allSettled([...from.#entries.values()].map((entry) => entry.linked));
+    await rename(from.path, this.path);
+    if (this.#user !== undefined) await chown(this.path, this.#user.uid, this.#user.gid);
+    [this.#entries, from.#entries] = [from.#entries, new Map()];
+  }
+
+  async keepOnly(directories: ReadonlySet<string>, nowMs: number): Promise<void> {
+    for (const [directory, entry] of this.#entries) {
+      if (directories.has(directory)) continue;
+      entry.unusedSinceMs ??= nowMs;
+      if (nowMs - entry.unusedSinceMs < UNUSED_MS) continue;
+      this.#entries.delete(directory);
+      await rm(this.#inside(directory), { recursive: true, force: true });
+    }
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  #inside(directory: string): string {
+    return join(this.path, basename(directory));
+  }
+
+  async #linkAll(directory: string): Promise<void> {
+    const into = this.#inside(directory);
+    await mkdir(into, { recursive: true });
+    // The folder above is what keeps others out; the files are shared with their folders.
+    if (this.#user !== undefined) await chmod(into, 0o755);
+    const files = await readdir(directory);
+    await Promise.all(files.map((file) => this.#link(join(directory, file), join(into, file))));
+  }
+
+  /** In one step, for the executor may be reading what was there. */
+  async #link(from: string, to: string): Promise<void> {
+    if (this.#user !== undefined) await chmod(from, READABLE_BY_ALL);
+    const temporary = `${to}.new-${this.#temporaries++}`;
+    // Not every file system has hard links.
+    await link(from, temporary).catch(() => copyFile(from, temporary, constants.COPYFILE_FICLONE));
+    await rename(temporary, to);
+    // Two links of the same file are left as they are by `rename`.
+    await rm(temporary, { force: true });
+  }
+}
