@@ -161,7 +161,12 @@ class InstanceOutbound implements Outbound {
         response.body.on('error', () => {}).destroy();
         throw tooLarge(this.#responseBytesMax);
       }
-      const pipe = new ResponsePipe(response.body, this.#responseBytesMax, this.#options.clock);
+      const pipe = new ResponsePipe(
+        response.body,
+        this.#responseBytesMax,
+        this.#options.clock,
+        response.trailers,
+      );
       return Number.isNaN(length)
         ? { kind: 'pipe', pipe }
         : { kind: 'pipe', pipe, lengthBytes: length };

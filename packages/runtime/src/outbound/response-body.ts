@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Clock, PopmeshError } from '@popmesh/contracts';
 import type { Pipe } from '../worker/door.ts';
+import { toHeaderLines } from '../worker/header-lines.ts';
 import { OUTBOUND_LIMITS } from './limits.ts';
 
 /**
@@ -13,6 +14,7 @@ export class ResponsePipe implements Pipe {
   readonly #stream: Readable;
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #bytesMax: number;
+  readonly #trailers: Readonly<Record<string, string | string[] | undefined>>;
   readonly #unread: { cancel(): void };
   #bytes = 0;
   #held: Uint8Array | undefined;
@@ -20,7 +22,14 @@ export class ResponsePipe implements Pipe {
   #ended = false;
   #failure: PopmeshError | undefined;
 
-  constructor(stream: Readable, bytesMax: number, clock: Clock) {
+  /** `trailers` is filled when the stream has ended. */
+  constructor(
+    stream: Readable,
+    bytesMax: number,
+    clock: Clock,
+    trailers: Readonly<Record<string, string | string[] | undefined>> = {},
+  ) {
+    this.#trailers = trailers;
     this.#stream = stream;
     this.#bytesMax = bytesMax;
     // An error before the first read must not be "unhandled"; the reader gets it later.
@@ -51,6 +60,14 @@ export class ResponsePipe implements Pipe {
     if (state === 1) return this.take(Number.POSITIVE_INFINITY);
     if (state === 0) return undefined;
     throw this.#failure ?? broken('it was cancelled');
+  }
+
+  get trailers(): string {
+    return toHeaderLines(
+      Object.entries(this.#trailers).flatMap(([name, values = []]) =>
+        [values].flat().map((value): [string, string] => [name, value]),
+      ),
+    );
   }
 
   cancel(): void {

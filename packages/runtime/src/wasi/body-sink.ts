@@ -20,6 +20,7 @@ export class BodySink implements Sink {
   #finished = false;
   #state: 'open' | 'closed' | 'broken' = 'open';
   #failure = '';
+  #trailers = '';
   /** Content-length, when the message promised one. */
   #expected: number | undefined;
   /** Called when the body is full, finished or failed before it is attached. */
@@ -43,6 +44,10 @@ export class BodySink implements Sink {
   }
   get expected(): number | undefined {
     return this.#expected;
+  }
+  /** Fields behind the body, as lines. */
+  get trailers(): string {
+    return this.#trailers;
   }
   /** As long as it promised to be, and not broken. */
   get isWhole(): boolean {
@@ -90,13 +95,14 @@ export class BodySink implements Sink {
   }
 
   /** False when the length differs from the promise; the reader then sees a broken body. */
-  finish(): boolean {
+  finish(trailers = ''): boolean {
     if (this.#state === 'broken') return false;
     if (this.#expected !== undefined && this.#written !== this.#expected) {
       this.fail(`body of ${this.#written} bytes, content-length was ${this.#expected}`);
       return false;
     }
     this.#finished = true;
+    this.#trailers = trailers;
     this.#state = 'closed';
     if (this.#pipe !== undefined) this.#pump();
     this.onDecisive?.();
@@ -115,7 +121,7 @@ export class BodySink implements Sink {
     this.#waiters.notify();
   }
 
-  /** Whole body, only when `finished`. */
+  /** Whole body, only when `finished`; one with trailers has to be attached. */
   takeAll(): Body {
     const bytes = concat(this.#chunks, this.#held);
     this.#chunks = [];
@@ -138,7 +144,10 @@ export class BodySink implements Sink {
     const pipe = this.#pipe;
     if (pipe === undefined || this.#pumping) return;
     if (this.#held === 0) {
-      if (this.#finished) pipe.close();
+      if (this.#finished) {
+        if (this.#trailers !== '') pipe.trailers = this.#trailers;
+        pipe.close();
+      }
       return;
     }
     this.#pumping = true;

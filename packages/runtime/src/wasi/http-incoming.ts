@@ -1,4 +1,5 @@
 import type { Body, GuestRequest, GuestResponse } from '../worker/door.ts';
+import { toHeaderList } from '../worker/header-lines.ts';
 import { Fields } from './fields.ts';
 import {
   methodVariant,
@@ -10,7 +11,7 @@ import {
 import { InputStream } from './input-stream.ts';
 import { Pollable } from './pollable.ts';
 import type { Lifetime, Source } from './readiness.ts';
-import { ERR, ok, type Result } from './result.ts';
+import { ERR, err, ok, type Result } from './result.ts';
 
 /** The messages that come to the guest: a client's request, a server's response. */
 
@@ -32,8 +33,7 @@ export class IncomingBody {
   }
 
   static finish(body: IncomingBody): FutureTrailers {
-    body.#input.close();
-    return new FutureTrailers(body.#lifetime);
+    return new FutureTrailers(body.#lifetime, body.#input);
   }
 
   [Symbol.dispose](): void {
@@ -41,25 +41,51 @@ export class IncomingBody {
   }
 }
 
-const ALWAYS: Source = Object.freeze({ ready: () => true, add: () => {}, remove: () => {} });
+const BROKEN: Tagged = Object.freeze({ tag: 'HTTP-protocol-error' });
 
-/** Trailers are not carried: the answer is there at once, and is none. */
-export class FutureTrailers {
+/**
+ * What comes behind a body. Most guests drop this at once, and then the rest of the body is not
+ * read; one that asks waits for its end.
+ */
+export class FutureTrailers implements Source {
   readonly #lifetime: Lifetime;
+  readonly #input: InputStream;
   #given = false;
 
-  constructor(lifetime: Lifetime) {
+  constructor(lifetime: Lifetime, input: InputStream) {
     this.#lifetime = lifetime;
+    this.#input = input;
   }
 
   subscribe(): Pollable {
-    return new Pollable(ALWAYS, this.#lifetime);
+    this.#input.drain();
+    return new Pollable(this, this.#lifetime);
   }
 
-  get(): Result<Result<undefined, never>, undefined> {
+  get(): Result<Result<Fields | undefined, Tagged>, undefined> | undefined {
+    this.#input.drain();
+    const { end } = this.#input;
+    if (end === undefined) return undefined;
     if (this.#given) return ERR;
     this.#given = true;
-    return ok(ok(undefined));
+    if (end.broken) return ok(err(BROKEN));
+    return ok(ok(end.trailers === '' ? undefined : Fields.incoming(toHeaderList(end.trailers))));
+  }
+
+  ready(): boolean {
+    return this.#input.end !== undefined;
+  }
+
+  add(wake: () => void): void {
+    this.#input.add(wake);
+  }
+
+  remove(wake: () => void): void {
+    this.#input.remove(wake);
+  }
+
+  [Symbol.dispose](): void {
+    this.#input.close();
   }
 }
 

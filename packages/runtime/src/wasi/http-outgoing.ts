@@ -1,6 +1,8 @@
+import { toHeaderLines } from '../worker/header-lines.ts';
 import { BodySink } from './body-sink.ts';
 import { contentLength, Fields } from './fields.ts';
 import { methodText, methodVariant, schemeText, type Tagged } from './http-method.ts';
+import { WASI_LIMITS } from './limits.ts';
 import { OutputStream } from './output-stream.ts';
 import type { Lifetime } from './readiness.ts';
 import { ERR, err, OK, ok, type Result } from './result.ts';
@@ -8,6 +10,34 @@ import { ERR, err, OK, ok, type Result } from './result.ts';
 /** The messages that the guest makes: its response, and its requests to others. */
 
 type SizeTag = 'HTTP-response-body-size' | 'HTTP-request-body-size';
+
+/**
+ * RFC 9110, 6.5.1: fields that a recipient must have before the content, or that steer how the
+ * message is framed, routed, authenticated or cached, may not come behind it.
+ */
+const NOT_IN_TRAILERS =
+  /^(?:age|allow|authorization|cache-control|content-.*|cookie|date|expect|expires|host|if-.*|location|max-forwards|pragma|proxy-.*|range|retry-after|set-cookie|te|trailer|transfer-encoding|vary|warning|www-authenticate)$/;
+
+/** Trailers as lines. `length` is the content-length: with one there are no chunks to end. */
+function trailerLines(
+  trailers: Fields | undefined,
+  sizeTag: SizeTag,
+  length: number | undefined,
+): Result<string, { tag: string; val: unknown }> {
+  const list = trailers === undefined ? [] : Fields.list(trailers);
+  if (list.length === 0) return ok('');
+  const lines = toHeaderLines(list);
+  if (lines.length > WASI_LIMITS.trailersBytes) {
+    const [kind] = sizeTag.split('-body-size');
+    return err({ tag: `${kind}-trailer-section-size`, val: lines.length });
+  }
+  // The client library that sends requests has no way to send trailers.
+  const fits = sizeTag === 'HTTP-response-body-size' && length === undefined;
+  if (!fits || list.some(([name]) => NOT_IN_TRAILERS.test(name))) {
+    return err({ tag: 'HTTP-protocol-error', val: undefined });
+  }
+  return ok(lines);
+}
 
 export class OutgoingBody {
   readonly #sink: BodySink;
@@ -33,13 +63,17 @@ export class OutgoingBody {
     return body.#sink.isWhole;
   }
 
-  /** Trailers are taken and not sent: HTTP/1.1 clients rarely ask for them. */
+  /** Trailers that cannot be sent are told; the body before them ends well. */
   static finish(
     body: OutgoingBody,
-    _trailers: Fields | undefined,
+    trailers: Fields | undefined,
   ): Result<undefined, { tag: string; val: unknown }> {
-    if (body.#sink.finish()) return OK;
-    return err({ tag: body.#sizeTag, val: BigInt(body.#sink.written) });
+    const sink = body.#sink;
+    const outcome = trailerLines(trailers, body.#sizeTag, sink.expected);
+    if (!sink.finish(outcome.tag === 'ok' ? outcome.val : '')) {
+      return err({ tag: body.#sizeTag, val: BigInt(sink.written) });
+    }
+    return outcome.tag === 'ok' ? OK : outcome;
   }
 
   /** Dropped without `finish`: the reader must not take the part for the whole. */

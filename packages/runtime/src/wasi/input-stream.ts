@@ -22,6 +22,10 @@ export class InputStream implements Source {
   #chunk: Uint8Array = NOTHING;
   #pipe: Pipe | undefined;
   #pulling = false;
+  /** What is still to come is for nobody. */
+  #draining = false;
+  #trailers = '';
+  #broken = false;
   #failure: string | undefined;
   #failureCode: Tagged | undefined;
 
@@ -80,11 +84,25 @@ export class InputStream implements Source {
     this.#waiters.remove(wake);
   }
 
+  /** Reads on to the end for what comes behind it; the bytes are dropped. */
+  drain(): void {
+    this.#draining = true;
+    this.#chunk = NOTHING;
+    this.#pull();
+  }
+
+  /** How it ended; undefined while there is more to come. */
+  get end(): { readonly broken: boolean; readonly trailers: string } | undefined {
+    if (this.#pipe !== undefined) return undefined;
+    return { broken: this.#broken, trailers: this.#trailers };
+  }
+
   /** The reader wants no more. */
   close(): void {
     const pipe = this.#pipe;
     this.#pipe = undefined;
     this.#chunk = NOTHING;
+    if (pipe !== undefined) this.#broken = true;
     pipe?.cancel();
     this.#waiters.notify();
   }
@@ -118,14 +136,20 @@ export class InputStream implements Source {
       (bytes) => {
         this.#pulling = false;
         if (this.#pipe === undefined) return;
-        if (bytes === undefined) this.#pipe = undefined;
-        else this.#chunk = bytes;
+        if (bytes === undefined) {
+          this.#pipe = undefined;
+          this.#trailers = pipe.trailers ?? '';
+        } else if (this.#draining) {
+          this.#pull();
+          return;
+        } else this.#chunk = bytes;
         this.#waiters.notify();
       },
       (error: unknown) => {
         this.#pulling = false;
         if (this.#pipe === undefined) return;
         this.#pipe = undefined;
+        this.#broken = true;
         this.#failure = error instanceof Error ? error.message : String(error);
         this.#failureCode = error instanceof BetweenBytesTimeout ? TIMED_OUT : undefined;
         this.#waiters.notify();

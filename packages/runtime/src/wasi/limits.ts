@@ -13,6 +13,8 @@ export const WASI_LIMITS = Object.freeze({
   /** Of one `fields`: names and values together. More traps. */
   fieldsBytes: 128 * 1024,
   fieldsEntries: 1024,
+  /** Of an outgoing body. More are refused. */
+  trailersBytes: 8 * 1024,
   /** Handles of one instance to resources of one kind. More traps. */
   handles: 64 * 1024,
   /** Pollables in one `poll`. */

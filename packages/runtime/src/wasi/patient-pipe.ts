@@ -33,5 +33,8 @@ export function patientPipe(pipe: Pipe, timeoutMs: number, clock: Clock): Pipe {
     write: (bytes) => pipe.write(bytes),
     close: (error) => pipe.close(error),
     cancel: () => pipe.cancel(),
+    get trailers() {
+      return pipe.trailers;
+    },
   };
 }

@@ -17,8 +17,8 @@ export interface HeldBody {
 }
 
 /**
- * Decides how a body leaves: whole when the guest finishes it within `headHoldMs`, else as a
- * pipe. Refused: a pipe always (a pipe costs a hello-world three messages between threads),
+ * Decides how a body leaves: whole when the guest finishes it within `headHoldMs`, else (or
+ * when it has trailers, which need chunks before them) as a pipe. Refused: a pipe always (a pipe costs a hello-world three messages between threads),
  * and waiting for the end always (an event stream would never begin).
  *
  * `send` is called exactly once, perhaps at once. A whole body leaves when it is finished
@@ -42,7 +42,8 @@ export function sendBody(
       return;
     }
     sink.onDecisive = undefined;
-    send(sink.finished ? sink.takeAll() : sink.attach(context.createPipe()));
+    const whole = sink.finished && sink.trailers === '';
+    send(whole ? sink.takeAll() : sink.attach(context.createPipe()));
   };
   const decide = (): void => {
     const isWhole = sink === undefined || sink.finished;

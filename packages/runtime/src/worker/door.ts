@@ -21,6 +21,8 @@ export interface Pipe {
   close(error?: string): void;
   /** The reader wants no more; a waiting write resolves false. */
   cancel(): void;
+  /** Fields behind the bytes, as header lines: set before the clean end, read after it. */
+  trailers?: string | undefined;
 }
 
 export type Body =

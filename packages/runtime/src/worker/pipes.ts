@@ -24,6 +24,7 @@ export class BytePipe implements Pipe {
   readonly #hooks: PipeHooks;
   readonly #chunks: Uint8Array[] = [];
   #bufferedBytes = 0;
+  trailers: string | undefined = undefined;
   #state: PipeState = 'open';
   #error = '';
   #readers: (() => void)[] = [];
