@@ -72,6 +72,8 @@ export interface ExecutorLoad {
   readonly queued: number;
   readonly capacity: number;
   readonly workers: number;
+  /** Core modules compiled since the process began. */
+  readonly compiled: number;
   /** What the whole process holds, shared pages counted in. */
   readonly residentBytes: number;
   /** How long its idle instances have been idle, the longest first. */

@@ -142,10 +142,12 @@ export interface Glue {
 
 /** The verified files of one prepared component, as a worker sees them. */
 export interface PreparedFiles {
-  /** Imports the glue once per worker; later calls give the same module. */
+  /** Compiles the glue once per worker; later calls give the same. */
   glue(): Promise<Glue>;
   /** Compiled once per executor process. */
   coreModule(path: string): WebAssembly.Module;
+  /** Called right after a core module was instantiated, before the next one is. */
+  created?(module: WebAssembly.Module, exports: Readonly<Record<string, unknown>>): void;
 }
 
 export interface Door {
