@@ -26,6 +26,8 @@ const POLL_MS_MIN = 2;
 
 export class Watch {
   readonly #options: WatchOptions;
+  /** Slots whose threads are on their way out: whoever is left in one is not to blame. */
+  readonly #ending = new WeakSet<Slot>();
   #timer: Timer | undefined;
 
   constructor(options: WatchOptions) {
@@ -102,7 +104,7 @@ export class Watch {
     } finally {
       cpu.polling = false;
     }
-    if (slot.state === 'ended') return;
+    if (slot.state === 'ended' || this.#ending.has(slot)) return;
     const spentMicros = totalMicros - cpu.totalMicros;
     const previousMs = cpu.polledMs;
     cpu.polledMs = this.#options.clock.monotonic();
@@ -155,6 +157,7 @@ export class Watch {
     const recent = started.filter((invocation) => invocation.sequence > before);
     const blamed = recent.length > 0 ? recent : started;
     const error = cpuExceeded(limitMicros);
+    this.#ending.add(slot);
     // Nothing more is handed to it, whatever the answers set free.
     slot.state = 'retiring';
     // A loop in work that outlived its request is nobody's, but the author must hear of it.
