@@ -7,6 +7,7 @@ export class RuntimeMeters {
   readonly #workers;
   readonly #running;
   readonly #queued;
+  readonly #compiled;
   readonly #resident;
   readonly #relieved;
   readonly #prepare;
@@ -31,6 +32,11 @@ export class RuntimeMeters {
     this.#workers = metrics.gauge('popmesh_executor_workers', 'Worker threads', perNamespace);
     this.#running = metrics.gauge('popmesh_executor_running', 'Requests running', perNamespace);
     this.#queued = metrics.gauge('popmesh_executor_queued', 'Requests waiting', perNamespace);
+    this.#compiled = metrics.gauge(
+      'popmesh_executor_compiled_modules',
+      'Core modules compiled since the executor began',
+      perNamespace,
+    );
     this.#resident = metrics.gauge(
       'popmesh_executor_resident_bytes',
       'Memory of the executor process',
@@ -81,6 +87,7 @@ export class RuntimeMeters {
     this.#workers.set(load.workers, labels);
     this.#running.set(load.running, labels);
     this.#queued.set(load.queued, labels);
+    this.#compiled.set(load.compiled, labels);
     this.#resident.set(load.residentBytes, labels);
   }
 

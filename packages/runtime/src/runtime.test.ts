@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
-import { GLUE_FILE } from './prepare/generate-options.ts';
+import { MANIFEST_FILE } from './prepare/store.ts';
 import { buildGuest } from './testing/guests.ts';
 import { Harness, testClock } from './testing/harness.ts';
 
@@ -140,17 +140,22 @@ describe('the life of an executor', () => {
   test('a damaged file on disk is refused at load and made again by prepare', async () => {
     const component = await buildGuest(simple('damage'));
     const prepared = await harness.prepare(component);
-    const file = join(prepared.directory, GLUE_FILE);
-    const bytes = await readFile(file);
-    bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
-    await writeFile(file, bytes);
-    await assert.rejects(
-      harness.apply('damaged/hello', [{ version: 1, weight: 1, prepared }]),
-      (error: { code?: string }) => error.code === 'digest_mismatch',
-    );
-    const again = await harness.prepare(component);
-    await harness.apply('damaged/hello', [{ version: 1, weight: 1, prepared: again }]);
-    assert.equal((await harness.call('damaged/hello', '/')).text, 'damage 1');
+    // What many share, what is its own, and in the executor's own thread or a worker.
+    for (const name of ['common', 'component.core.wasm.image', MANIFEST_FILE]) {
+      const id: FunctionId = `damaged-${name.split('.').join('-')}/hello`;
+      const file = join(prepared.directory, name);
+      const bytes = await readFile(file);
+      bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
+      await writeFile(file, bytes);
+      await assert.rejects(
+        harness.apply(id, [{ version: 1, weight: 1, prepared }]),
+        (error: { code?: string }) => error.code === 'digest_mismatch',
+        name,
+      );
+      const again = await harness.prepare(component);
+      await harness.apply(id, [{ version: 1, weight: 1, prepared: again }]);
+      assert.equal((await harness.call(id, '/')).text, 'damage 1');
+    }
     const left = await readdir(join(harness.directory, 'prepared'));
     assert.ok(left.every((name) => !name.startsWith('.')));
   });

@@ -18,7 +18,7 @@ import { addUsage, emptyUsage } from './executor/usage.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
-import { type Artifact, type Prepared, Preparer } from './prepare/preparer.ts';
+import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepare/preparer.ts';
 import { PreparedStore } from './prepare/store.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
 import { SpareExecutors } from './spare-executors.ts';
@@ -149,7 +149,7 @@ class NodeRuntime implements Runtime {
     // Executors of other users pass through to their own folder in here; all else is closed.
     await mkdir(directory, { recursive: true });
     await chmod(directory, 0o711);
-    await this.#store.open();
+    await this.#store.open(preparedSuffix());
     await chmod(this.#preparedRoot, 0o700);
     await this.#journal.start();
     const budgetMb = this.#config.memoryBudgetMb;

@@ -45,6 +45,7 @@ export class Executor {
   readonly #dataPlane: DataPlane;
   readonly #watch: Watch;
   readonly #supply: WorkerSupply;
+  readonly #loader = new ModuleLoader();
   readonly #usage = new UsageMeter();
   readonly #logs = new LogRelay();
   readonly #gate = new StartGate();
@@ -62,7 +63,7 @@ export class Executor {
     this.#supply = parts.supply;
     this.#repairs = new Repairs((directory) => parts.send({ type: 'damaged', directory }));
     this.#routes = new RoutingTable(
-      new ModuleLoader(),
+      this.#loader,
       (options) =>
         new SlotPool({
           ...options,
@@ -260,6 +261,7 @@ export class Executor {
       queued,
       capacity,
       workers: this.#supply.alive,
+      compiled: this.#loader.compiled,
       residentBytes: this.#parts.residentBytes(),
       idleMs: idle.map((slot) => nowMs - slot.idleSinceMs),
     };

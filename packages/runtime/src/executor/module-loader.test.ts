@@ -5,6 +5,10 @@ import { buildGuest } from '../testing/guests.ts';
 import { Harness } from '../testing/harness.ts';
 import { ModuleLoader } from './module-loader.ts';
 
+const ANOTHER = `export async function handle(id, request) {
+  return { status: 201, headers: '', body: { tag: 'text', val: 'another' } };
+}`;
+
 let harness: Harness;
 let prepared: Prepared;
 before(async () => {
@@ -15,11 +19,11 @@ after(() => harness.stop());
 
 test('a component is compiled once however many ask, and again only when it was let go', async () => {
   const loader = new ModuleLoader();
-  const [first, second] = await Promise.all([
-    loader.load(prepared.directory),
-    loader.load(prepared.directory),
-  ]);
-  assert.equal(first, second);
+  const [first, ...others] = await Promise.all(
+    Array.from({ length: 1_000 }, () => loader.load(prepared.directory)),
+  );
+  assert.ok(first !== undefined && others.every((code) => code === first));
+  assert.equal(loader.compiled, first.modules.size);
   // Folders that are not there fail and are not held.
   await assert.rejects(loader.load(`${prepared.directory}-not`));
   assert.equal(loader.held, 1);
@@ -29,6 +33,47 @@ test('a component is compiled once however many ask, and again only when it was 
     assert.equal(await loader.load(prepared.directory), first, 'asked for again and again');
   }
   assert.equal(loader.held, ModuleLoader.heldMax);
+  assert.equal(loader.compiled, first.modules.size, 'all of them have the same engine');
   loader.keepOnly(new Set([prepared.directory]));
   assert.equal(loader.held, 1);
+});
+
+test('functions with one engine share all but their images', async () => {
+  const loader = new ModuleLoader();
+  const other = await harness.prepare(await buildGuest(ANOTHER));
+  const [a, b] = [await loader.load(prepared.directory), await loader.load(other.directory)];
+  assert.equal(loader.compiled, a.modules.size);
+  assert.equal(a.skeleton, b.skeleton);
+  assert.equal(a.glue, b.glue);
+  assert.equal(a.modules, b.modules);
+  const [mine, theirs] = [a, b].map((code) =>
+    code.images.find(({ memory }) => memory !== undefined),
+  );
+  assert.notEqual(mine?.memory?.sha256, theirs?.memory?.sha256);
+  // The same code under another limit is other code: its memories have another maximum.
+  const larger = await harness.prepare(await buildGuest(ANOTHER), 256);
+  assert.notEqual((await loader.load(larger.directory)).skeleton, a.skeleton);
+});
+
+test('images stay in memory up to a bound, those used last', async () => {
+  const loader = new ModuleLoader();
+  const code = await loader.load(prepared.directory);
+  const image = code.images.find(({ memory }) => memory !== undefined)?.memory;
+  assert.ok(image !== undefined);
+  const half = () => new SharedArrayBuffer(ModuleLoader.imageBytesMax / 2);
+  const keep = async (name: string): Promise<typeof code> => {
+    const other = await loader.load(`${prepared.directory}${name}`);
+    const [path = ''] = other.images.flatMap(({ memory }) => memory?.path ?? []);
+    loader.keep(other, { type: 'keep', codeCache: undefined, images: [[path, half()]] });
+    return other;
+  };
+  const held = (of: typeof code) => of.images.some(({ memory }) => memory?.bytes !== undefined);
+  const [one, two] = [await keep('/.'), await keep('/./.')];
+  assert.deepEqual([held(one), held(two)], [true, true]);
+  await loader.load(`${prepared.directory}/.`);
+  const three = await keep('/././.');
+  assert.deepEqual([held(one), held(two), held(three)], [true, false, true]);
+  loader.keepOnly(new Set());
+  await loader.load(prepared.directory);
+  assert.deepEqual([held(one), held(three)], [false, false]);
 });

@@ -1,12 +1,17 @@
-import { pathToFileURL } from 'node:url';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
-import { loadPrepared } from '../prepare/store.ts';
-
-export interface LoadedModules {
-  readonly glueUrl: string;
-  readonly modules: ReadonlyMap<string, WebAssembly.Module>;
-}
+import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
+import {
+  type PreparedFile,
+  type PreparedManifest,
+  readFiles,
+  readManifest,
+} from '../prepare/store.ts';
+import type { ComponentCode, GlueText, ModuleImage } from '../worker/component-code.ts';
+import type { KeepMessage } from '../worker/wire.ts';
+import { isActive } from './module-facts.ts';
 
 /** TypeScript's Node types know only `WebAssembly.Module`. */
 const { compile } = (
@@ -15,53 +20,186 @@ const { compile } = (
   }
 ).WebAssembly;
 
+interface Skeleton {
+  readonly glue: GlueText;
+  readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+  readonly active: ReadonlySet<string>;
+}
+
 /**
- * Compiles the core modules of a prepared component once per process; workers get the
- * modules, which share their code. Every file is verified against its digest first.
+ * Prepared components as workers get them. What components have in common is known by its
+ * content: read, verified and compiled once per process, however many functions were built with
+ * the same engine, and shared by all workers. What is a function's own is its memory image,
+ * which its first worker reads.
+ *
+ * Refused: by folder, which compiled the same engine again for each function.
  */
 export class ModuleLoader {
   /** Components whose code is kept while no worker runs it; the longest unasked-for goes first. */
   static readonly heldMax = 64;
-  readonly #loaded = new Map<string, Promise<LoadedModules>>();
+  /** Memory images that are kept likewise. */
+  static readonly imageBytesMax = 64 * 1024 * 1024;
+  readonly #loaded = new Map<string, Promise<ComponentCode>>();
+  readonly #skeletons = new Map<string, Promise<Skeleton>>();
+  /** Those whose images are in memory, the one used last at the end. */
+  readonly #withImages = new Map<ComponentCode, number>();
+  #imageBytes = 0;
+  /** Core modules compiled so far. */
+  compiled = 0;
 
-  load(directory: string): Promise<LoadedModules> {
-    const held = this.#loaded.get(directory);
-    const loading = held ?? this.#load(directory);
-    // The one asked for last stands last.
-    this.#loaded.delete(directory);
-    this.#loaded.set(directory, loading);
-    if (held !== undefined) return loading;
-    loading.catch(() => this.#loaded.delete(directory));
-    for (const oldest of this.#loaded.keys()) {
-      if (this.#loaded.size <= ModuleLoader.heldMax) break;
-      this.#loaded.delete(oldest);
+  async load(directory: string): Promise<ComponentCode> {
+    const code = await touch(
+      this.#loaded,
+      directory,
+      () => this.#load(directory),
+      (oldest) => this.#forget(oldest),
+    );
+    const imageBytes = this.#withImages.get(code);
+    if (imageBytes !== undefined) {
+      this.#withImages.delete(code);
+      this.#withImages.set(code, imageBytes);
     }
-    return loading;
+    return code;
   }
 
   get held(): number {
     return this.#loaded.size;
   }
 
-  /** Forgets what no deployment uses any more. */
-  keepOnly(directories: ReadonlySet<string>): void {
-    for (const directory of this.#loaded.keys()) {
-      if (!directories.has(directory)) this.#loaded.delete(directory);
+  get skeletons(): number {
+    return this.#skeletons.size;
+  }
+
+  /** What the first worker has read and compiled, for the next. */
+  keep(code: ComponentCode, { codeCache, images }: KeepMessage): void {
+    if (codeCache !== undefined) code.glue.codeCache ??= codeCache;
+    let sizeBytes = 0;
+    for (const [path, bytes] of images) {
+      const image = code.images.find(({ memory }) => memory?.path === path)?.memory;
+      if (image === undefined || image.bytes !== undefined) continue;
+      image.bytes = bytes;
+      sizeBytes += bytes.byteLength;
+    }
+    if (sizeBytes === 0) return;
+    this.#withImages.set(code, sizeBytes);
+    this.#imageBytes += sizeBytes;
+    for (const oldest of this.#withImages.keys()) {
+      if (this.#imageBytes <= ModuleLoader.imageBytesMax) break;
+      this.#dropImages(oldest);
     }
   }
 
-  async #load(directory: string): Promise<LoadedModules> {
-    const { files } = await loadPrepared(directory);
+  /** Forgets what no deployment uses any more. */
+  keepOnly(directories: ReadonlySet<string>): void {
+    for (const [directory, loading] of this.#loaded) {
+      if (directories.has(directory)) continue;
+      this.#loaded.delete(directory);
+      this.#forget(loading);
+    }
+  }
+
+  #forget(loading: Promise<ComponentCode>): void {
+    loading.then(
+      (code) => this.#dropImages(code),
+      () => {},
+    );
+  }
+
+  #dropImages(code: ComponentCode): void {
+    this.#imageBytes -= this.#withImages.get(code) ?? 0;
+    this.#withImages.delete(code);
+    for (const { memory } of code.images) delete memory?.bytes;
+  }
+
+  async #load(directory: string): Promise<ComponentCode> {
+    const manifest = await readManifest(directory);
+    const common = manifest.files.filter(({ name }) => isCommon(name));
+    const digest = skeletonDigest(manifest, common);
+    const { glue, modules, active } = await touch(this.#skeletons, digest, () =>
+      this.#compile(directory, common),
+    );
+    const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
+    return {
+      skeleton: digest,
+      glue,
+      modules,
+      active,
+      images: imagesOf(directory, manifest),
+      sourceMap: hasMap ? join(directory, SOURCE_MAP_FILE) : undefined,
+    };
+  }
+
+  async #compile(directory: string, files: readonly PreparedFile[]): Promise<Skeleton> {
+    const contents = await readFiles(directory, files);
     const modules = new Map<string, WebAssembly.Module>();
+    const active = new Set<string>();
     try {
       await Promise.all(
-        [...files].map(async ([name, bytes]) => {
-          if (name.endsWith('.wasm')) modules.set(name, await compile(bytes));
+        [...contents].map(async ([name, bytes]) => {
+          if (name === GLUE_FILE) return;
+          this.compiled++;
+          modules.set(name, await compile(bytes));
+          if (isActive(bytes)) active.add(name);
         }),
       );
     } catch (cause) {
       throw new PopmeshError('invalid_component', 'A core module does not compile', { cause });
     }
-    return { glueUrl: pathToFileURL(`${directory}/${GLUE_FILE}`).href, modules };
+    const source = Buffer.from(contents.get(GLUE_FILE) ?? '').toString('utf8');
+    const digest = files.find(({ name }) => name === GLUE_FILE)?.sha256 ?? '';
+    return { glue: { digest, source }, modules, active };
   }
+}
+
+const isCommon = (name: string): boolean => name === GLUE_FILE || name.endsWith('.wasm');
+
+function skeletonDigest({ door }: PreparedManifest, files: readonly PreparedFile[]): string {
+  const content = files.map(({ name, sha256 }) => [name, sha256]);
+  return createHash('sha256')
+    .update(JSON.stringify([door, content]))
+    .digest('hex');
+}
+
+function imagesOf(directory: string, { images, files }: PreparedManifest): ModuleImage[] {
+  return images.map(({ module, globals, memory }) => {
+    const file = files.find(({ name }) => name === memory?.file);
+    if (memory === undefined || file === undefined) return { module, globals };
+    return {
+      module,
+      globals,
+      memory: {
+        name: memory.name,
+        pages: memory.pages,
+        segments: memory.segments,
+        path: join(directory, file.file),
+        sizeBytes: file.sizeBytes,
+        sha256: file.sha256,
+      },
+    };
+  });
+}
+
+/** The value under `key`, made where there is none; moved to the end, and the first go. */
+function touch<T>(
+  map: Map<string, Promise<T>>,
+  key: string,
+  make: () => Promise<T>,
+  onGone: (value: Promise<T>) => void = () => {},
+): Promise<T> {
+  let value = map.get(key);
+  map.delete(key);
+  if (value === undefined) {
+    const making = make();
+    value = making;
+    making.catch(() => {
+      if (map.get(key) === making) map.delete(key);
+    });
+  }
+  map.set(key, value);
+  for (const [oldest, gone] of map) {
+    if (map.size <= ModuleLoader.heldMax) break;
+    map.delete(oldest);
+    onGone(gone);
+  }
+  return value;
 }

@@ -1,6 +1,7 @@
 import { type FunctionId, PopmeshError } from '@popmesh/contracts';
 import type { PlannedDeployment, PlannedTarget } from '../plan.ts';
-import type { LoadedModules, ModuleLoader } from './module-loader.ts';
+import type { ComponentCode } from '../worker/component-code.ts';
+import type { ModuleLoader } from './module-loader.ts';
 import type { SlotPool, SlotPoolOptions } from './slot-pool.ts';
 import { chooseTarget, keyFraction } from './version-choice.ts';
 
@@ -22,7 +23,7 @@ export interface RouteTarget {
 }
 
 export type CreatePool = (
-  options: Pick<SlotPoolOptions, 'function' | 'target' | 'load'>,
+  options: Pick<SlotPoolOptions, 'function' | 'target' | 'load' | 'keep' | 'repair'>,
 ) => SlotPool;
 
 export class RoutingTable {
@@ -118,6 +119,8 @@ export class RoutingTable {
       function: deployment.function,
       target,
       load: () => this.#load(target.directory),
+      keep: (code, message) => this.#loader.keep(code, message),
+      repair: () => this.#repair(target.directory),
     });
     fresh.push(pool);
     if (deployment.warm) await pool.warm();
@@ -125,7 +128,7 @@ export class RoutingTable {
   }
 
   /** Files that are not as they were prepared are made again, and never run. */
-  async #load(directory: string): Promise<LoadedModules> {
+  async #load(directory: string): Promise<ComponentCode> {
     try {
       return await this.#loader.load(directory);
     } catch (error) {

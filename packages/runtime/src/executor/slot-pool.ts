@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import {
   type Clock,
   type FunctionId,
@@ -8,9 +7,10 @@ import {
 } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import type { PlannedTarget } from '../plan.ts';
+import { type ComponentCode, withoutCommon } from '../worker/component-code.ts';
+import type { KeepMessage } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
 import type { Invocation } from './invocation.ts';
-import type { LoadedModules } from './module-loader.ts';
 import { Slot } from './slot.ts';
 import type { WorkerSupply } from './worker-supply.ts';
 
@@ -23,7 +23,11 @@ export interface SlotPoolOptions {
   readonly function: FunctionId;
   readonly target: PlannedTarget;
   /** Compiled once per process; asked for by the first slot, so that idle functions cost nothing. */
-  readonly load: () => Promise<LoadedModules>;
+  readonly load: () => Promise<ComponentCode>;
+  /** Something of it that the next worker need not read or compile. */
+  readonly keep: (code: ComponentCode, message: KeepMessage) => void;
+  /** Its files are not as they were prepared: resolves when they are. */
+  readonly repair: () => Promise<void>;
   readonly place: { readonly node: string; readonly pop: string; readonly region: string };
   readonly config: RuntimeConfig;
   readonly clock: Clock;
@@ -45,6 +49,7 @@ const START_FAILURES_MAX = 3;
 const START_FAILURE_REST_MS = 1_000;
 /** How long requests wait for a thread when other functions have them all. */
 const STARVED_MS_MAX = 1_000;
+const REFILL_AFTER_MS = 20;
 /** How long requests wait for busy slots before one more is started where all cores are taken. */
 const QUEUE_PATIENCE_MS = 100;
 
@@ -242,29 +247,42 @@ export class SlotPool {
   }
 
   async #startSlot(): Promise<void> {
+    try {
+      await this.#startOnce();
+    } catch (error) {
+      if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
+      await this.options.repair().catch(() => {
+        throw error;
+      });
+      await this.#startOnce();
+    }
+  }
+
+  async #startOnce(): Promise<void> {
     const { supply, target, config, place, onStart } = this.options;
     this.#starting++;
-    let loaded: LoadedModules;
-    let worker: Worker | undefined;
+    let loaded: ComponentCode;
+    let taken: ReturnType<WorkerSupply['take']>;
     let leave = (): void => {};
     try {
       loaded = await this.options.load();
       if (supply.isFull) await this.options.makeRoom();
       leave = await this.options.enter();
-      worker = supply.take();
+      taken = supply.take(loaded.skeleton);
     } finally {
       this.#starting--;
     }
-    if (worker === undefined) {
+    if (taken === undefined) {
       leave();
       throw overloaded('No worker thread is free on this node');
     }
     onStart('starting');
-    const slot = new Slot(worker, {
+    const slot = new Slot(taken.worker, {
       schedule: this.options.schedule,
       onRoom: (which) => this.#onRoom(which),
       onEnded: (which, lost, unstarted) => this.#onEnded(which, lost, unstarted),
       onLog: this.options.onLog,
+      onKeep: (message) => this.options.keep(loaded, message),
     });
     slot.idleSinceMs = this.options.clock.monotonic();
     this.slots.add(slot);
@@ -276,10 +294,9 @@ export class SlotPool {
       void slot.end();
     });
     try {
-      await slot.load({
+      const { cpuMicros } = await slot.load({
         door: target.door,
-        glueUrl: loaded.glueUrl,
-        modules: loaded.modules,
+        code: taken.isReady ? withoutCommon(loaded) : loaded,
         config: {
           env: plan.env,
           function: this.options.function,
@@ -297,9 +314,8 @@ export class SlotPool {
         instanceMemoryRetirePercent: config.instanceMemoryRetirePercent,
         logLineBytesMax: config.logLineBytesMax,
       });
-      // What loading cost is the platform's, not the function's.
-      const loading = await worker.cpuUsage();
-      slot.cpu.totalMicros = loading.user + loading.system;
+      slot.cpu.totalMicros = cpuMicros;
+      supply.favourite.started(loaded, target.door);
       this.#startFailures = 0;
       this.#starvedSinceMs = undefined;
       onStart('started');
@@ -319,7 +335,8 @@ export class SlotPool {
     } finally {
       deadline.cancel();
       leave();
-      supply.refill();
+      // A new thread takes the HTTP thread 2 ms, and a core for 100.
+      this.options.clock.setTimer(REFILL_AFTER_MS, () => supply.refill());
     }
   }
 

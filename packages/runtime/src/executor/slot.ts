@@ -19,9 +19,11 @@ import {
   BODY_KIND,
   CELL,
   FROM_WORKER,
+  type KeepMessage,
   LOG_LEVELS,
   type LoadMessage,
   TO_WORKER,
+  type WorkerReply,
 } from '../worker/wire.ts';
 import type { Invocation, Runner } from './invocation.ts';
 
@@ -37,7 +39,10 @@ export interface SlotHooks {
   /** The thread is gone. `lost` were running; `unstarted` may be given to another. */
   onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void;
   onLog(level: LogLevel, message: string, requestId: string): void;
+  onKeep(message: KeepMessage): void;
 }
+
+export type Loaded = Extract<WorkerReply, { type: 'loaded' }>;
 
 export class Slot implements Runner {
   readonly worker: Worker;
@@ -79,14 +84,15 @@ export class Slot implements Runner {
   }
 
   /** Resolves when the first instance stands. */
-  load(message: Omit<LoadMessage, 'type' | 'cells' | 'toWorker' | 'fromWorker'>): Promise<void> {
+  load(message: Omit<LoadMessage, 'type' | 'cells' | 'toWorker' | 'fromWorker'>): Promise<Loaded> {
     return new Promise((resolve, reject) => {
-      this.worker.on('message', (said: Batch | { type: string; code: string; message: string }) => {
+      this.worker.on('message', (said: Batch | WorkerReply) => {
         if (Array.isArray(said)) this.#inbox.receive(said);
         else if (said.type === 'loaded') {
           if (this.state === 'loading') this.state = 'ready';
-          resolve();
-        } else {
+          resolve(said);
+        } else if (said.type === 'keep') this.#hooks.onKeep(said);
+        else {
           reject(PopmeshError.fromJSON({ code: said.code, message: said.message }));
           void this.end();
         }

@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import { FavouriteSkeleton } from './favourite-skeleton.ts';
 
 /**
  * Worker threads, with blank ones made ahead so that a cold start does not wait for a
- * thread. A spare has loaded the worker's code and nothing of any function.
+ * thread. A spare has loaded the worker's code, and made an empty instance of the skeleton that
+ * this process starts most; it has run nothing of any function.
  */
 
 export interface WorkerSupplyOptions {
@@ -17,9 +19,17 @@ export interface WorkerSupplyOptions {
 const FREE_SHARE = 8;
 const ENTRY = new URL('../worker/main.ts', import.meta.url);
 
+interface Spare {
+  readonly worker: Worker;
+  /** The skeleton it was made ready for. */
+  skeleton: string | undefined;
+}
+
 export class WorkerSupply {
   readonly #options: WorkerSupplyOptions;
-  readonly #spares: Worker[] = [];
+  readonly #spares: Spare[] = [];
+  /** What spares are made ready for: whoever starts a function counts it. */
+  readonly favourite = new FavouriteSkeleton();
   #alive = 0;
   #closed = false;
 
@@ -48,14 +58,18 @@ export class WorkerSupply {
     return this.#alive - this.#spares.length - (workersMax - free);
   }
 
-  /** Undefined at the bound of threads. */
-  take(): Worker | undefined {
-    return this.#spares.pop() ?? this.#create();
+  /** Undefined at the bound of threads. One that is ready for the skeleton, where there is one. */
+  take(skeleton: string): { readonly worker: Worker; readonly isReady: boolean } | undefined {
+    const ready = this.#spares.findIndex((spare) => spare.skeleton === skeleton);
+    const plain = this.#spares.findIndex((spare) => spare.skeleton === undefined);
+    const [spare] = this.#spares.splice(ready >= 0 ? ready : Math.max(plain, 0), 1);
+    const worker = spare?.worker ?? this.#create();
+    return worker && { worker, isReady: spare?.skeleton === skeleton };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#spares.splice(0).map((worker) => worker.terminate()));
+    await Promise.all(this.#spares.splice(0).map(({ worker }) => worker.terminate()));
   }
 
   #create(): Worker | undefined {
@@ -73,19 +87,26 @@ export class WorkerSupply {
     this.#alive++;
     worker.once('exit', () => {
       this.#alive--;
-      const at = this.#spares.indexOf(worker);
+      const at = this.#spares.findIndex((spare) => spare.worker === worker);
       if (at >= 0) this.#spares.splice(at, 1);
     });
     worker.on('error', () => {});
     return worker;
   }
 
-  /** Called when a taken worker has loaded, so that a new thread does not slow it down. */
+  /** Called some time after a worker was taken, when its first request has been answered. */
   refill(): void {
     while (this.#spares.length < this.#options.spares) {
       const worker = this.#create();
-      if (worker === undefined) return;
-      this.#spares.push(worker);
+      if (worker === undefined) break;
+      this.#spares.push({ worker, skeleton: undefined });
+    }
+    const { message } = this.favourite;
+    if (message === undefined) return;
+    for (const spare of this.#spares) {
+      if (spare.skeleton !== undefined) continue;
+      spare.skeleton = message.code.skeleton;
+      spare.worker.postMessage(message);
     }
   }
 }

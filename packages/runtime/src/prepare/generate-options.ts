@@ -15,6 +15,9 @@ export const WASI_ASYNC_IMPORTS: readonly string[] = [
 
 export const WASI_ASYNC_EXPORTS: readonly string[] = ['wasi:http/incoming-handler#handle'];
 
+/** What the child says when it stands, before it has read a byte of the component. */
+export const CHILD_STANDS = 0x2b;
+
 /** Name of the glue module among the files. */
 export const GLUE_FILE = 'component.js';
 

@@ -1,6 +1,8 @@
 import { PopmeshError } from '@popmesh/contracts';
 import { ByteReader } from '../check/bytes.ts';
 import { type Limits, readLimits } from '../check/core-module.ts';
+import { u32Leb } from './encode-sections.ts';
+import { PAGE_BYTES } from './module-image.ts';
 
 /**
  * Rewrites the maximum of every memory and table that a core module defines. Node's
@@ -8,12 +10,19 @@ import { type Limits, readLimits } from '../check/core-module.ts';
  * the module itself must carry the limit.
  */
 
-export const PAGE_BYTES = 65_536;
 const TABLE = 4;
 const MEMORY = 5;
 
+const pagesOf = (memoryMb: number): number => (memoryMb * 1024 * 1024) / PAGE_BYTES;
+
+/** Of a memory that begins smaller in the module than it is in an instance. */
+export function checkInitialPages(pages: number, memoryMb: number): void {
+  const pagesMax = pagesOf(memoryMb);
+  if (pages > pagesMax) throw tooLarge(MEMORY, pages, pagesMax, memoryMb);
+}
+
 export function limitMemory(module: Uint8Array, memoryMb: number, tableMax: number): Uint8Array {
-  const pagesMax = (memoryMb * 1024 * 1024) / PAGE_BYTES;
+  const pagesMax = pagesOf(memoryMb);
   const parts: Uint8Array[] = [module.subarray(0, 8)];
   const reader = new ByteReader(module, 8);
   while (!reader.done) {
@@ -29,7 +38,7 @@ export function limitMemory(module: Uint8Array, memoryMb: number, tableMax: numb
 
 function rewrite(id: number, section: ByteReader, max: number, memoryMb: number): Uint8Array {
   const total = section.u32('count');
-  const body: number[] = [...leb(total)];
+  const body: number[] = [...u32Leb(total)];
   for (let i = 0; i < total; i++) {
     if (id === TABLE) {
       const start = section.offset;
@@ -39,9 +48,9 @@ function rewrite(id: number, section: ByteReader, max: number, memoryMb: number)
     }
     const limits: Limits = readLimits(section, id === MEMORY ? 'memory' : 'table');
     if (limits.initial > max) throw tooLarge(id, limits.initial, max, memoryMb);
-    body.push(1, ...leb(limits.initial), ...leb(Math.min(limits.maximum ?? max, max)));
+    body.push(1, ...u32Leb(limits.initial), ...u32Leb(Math.min(limits.maximum ?? max, max)));
   }
-  return Uint8Array.from([id, ...leb(body.length), ...body]);
+  return Uint8Array.from([id, ...u32Leb(body.length), ...body]);
 }
 
 function tooLarge(id: number, initial: number, max: number, memoryMb: number): PopmeshError {
@@ -58,15 +67,4 @@ function tooLarge(id: number, initial: number, max: number, memoryMb: number): P
       details: { limit: 'memory_mb', max: memoryMb, actualPages: initial },
     },
   );
-}
-
-function leb(value: number): number[] {
-  const out: number[] = [];
-  let rest = value;
-  do {
-    const byte = rest % 128;
-    rest = Math.floor(rest / 128);
-    out.push(rest > 0 ? byte | 0x80 : byte);
-  } while (rest > 0);
-  return out;
 }

@@ -15,12 +15,16 @@ import {
 import { buildGuest } from '../testing/guests.ts';
 import { digestOf, testClock, testRandom } from '../testing/harness.ts';
 import { GLUE_FILE } from './generate-options.ts';
-import { limitMemory, PAGE_BYTES } from './limit-memory.ts';
-import { Preparer } from './preparer.ts';
+import { limitMemory } from './limit-memory.ts';
+import { PAGE_BYTES } from './module-image.ts';
+import { Preparer, preparedSuffix } from './preparer.ts';
 import { loadPrepared, MANIFEST_FILE, PreparedStore } from './store.ts';
 import { trimGlue } from './trim-glue.ts';
 
 const never = new AbortController().signal;
+const OTHER = `export async function handle(id, request) {
+  return { status: 201, headers: '', body: { tag: 'text', val: 'another' } };
+}`;
 
 describe('preparing', () => {
   let root: string;
@@ -105,7 +109,8 @@ describe('preparing', () => {
     const outcome = await refusal(it.prepare(artifact(broken), 64, never));
     assert.equal(outcome.code, 'invalid_component');
     assert.ok(await it.prepare(artifact(guest), 64, never));
-    assert.deepEqual((await readdir(join(root, 'bad'))).length, 1);
+    const left = (await readdir(join(root, 'bad'))).map((name) => name.split('-', 1)[0]);
+    assert.deepEqual(left.sort(), [digestOf(guest), 'shared', 'skeleton'].sort());
   });
 
   test('an import that is not allowed is named, before any child starts', async () => {
@@ -133,6 +138,8 @@ describe('preparing', () => {
     const slow = await preparer('slow', { prepareDeadlineMs: 5 });
     const late = await refusal(slow.preparer.prepare(artifact(guest), 64, never));
     assert.equal(late.details.limit, 'prepareDeadlineMs');
+    // In so short a time it has not seen the component, which so is not to blame.
+    assert.equal(late.code, 'unavailable');
     const small = await preparer('small', { prepareOutputBytesMax: 10_000 });
     const large = await refusal(small.preparer.prepare(artifact(guest), 64, never));
     assert.equal(large.details.limit, 'prepareOutputBytesMax');
@@ -149,7 +156,7 @@ describe('preparing', () => {
   });
 
   test('any damaged file is found at load, the folder made again', async () => {
-    const { preparer: it } = await preparer('damage');
+    const { store, preparer: it } = await preparer('damage');
     const prepared = await it.prepare(artifact(guest), 64, never);
     for (const name of await readdir(prepared.directory)) {
       const file = join(prepared.directory, name);
@@ -162,16 +169,68 @@ describe('preparing', () => {
       bytes[at] = (bytes[at] ?? 0) ^ 1;
       await writeFile(file, bytes);
     }
-    await rm(join(prepared.directory, 'component.core.wasm'));
-    await it.prepare(artifact(guest), 64, never);
+    // Nothing is wrong with it now, so nothing goes.
+    await store.removeDamaged(prepared.directory);
     assert.ok((await loadPrepared(prepared.directory)).manifest);
+    for (const name of await readdir(prepared.directory)) {
+      await rm(join(prepared.directory, name));
+      await it.prepare(artifact(guest), 64, never);
+      assert.ok((await loadPrepared(prepared.directory)).manifest, name);
+    }
+  });
+
+  test('what many share is made again for all when it is damaged', async () => {
+    const { store, preparer: it } = await preparer('shared');
+    const one = await it.prepare(artifact(guest), 64, never);
+    const other = await it.prepare(artifact(await buildGuest(OTHER)), 64, never);
+    const file = join(one.directory, 'common');
+    assert.equal((await stat(file)).ino, (await stat(join(other.directory, 'common'))).ino);
+    const bytes = await readFile(file);
+    bytes[10_000] = (bytes[10_000] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    for (const [{ directory }, source] of [
+      [one, guest],
+      [other, await buildGuest(OTHER)],
+    ] as const) {
+      assert.equal((await refusal(loadPrepared(directory))).code, 'digest_mismatch');
+      await it.repair(directory, never);
+      await it.prepare(artifact(source), 64, never);
+      assert.ok((await loadPrepared(directory)).manifest);
+    }
+    await store.open('');
+    assert.ok((await loadPrepared(one.directory)).manifest);
+  });
+
+  test('a second component with the same skeleton needs no child', async () => {
+    const { preparer: it } = await preparer('skeleton');
+    await it.prepare(artifact(guest), 64, never);
+    assert.equal(it.transpiled, 1);
+    const other = await it.prepare(artifact(await buildGuest(OTHER)), 128, never);
+    assert.equal(it.transpiled, 1);
+    assert.ok((await loadPrepared(other.directory)).manifest.images.length > 0);
+  });
+
+  test('a child that cannot start is not blamed on the upload', async () => {
+    const { preparer: it } = await preparer('unstarted', { prepareHeapMb: 1 });
+    const error = await refusal(it.prepare(artifact(guest), 64, never));
+    assert.equal(error.code, 'unavailable');
+  });
+
+  test('what another version prepared goes at the next start', async () => {
+    const { store, preparer: it } = await preparer('versions');
+    const prepared = await it.prepare(artifact(guest), 64, never);
+    await store.open(preparedSuffix());
+    assert.ok((await loadPrepared(prepared.directory)).manifest);
+    await store.open('other-version');
+    assert.deepEqual(await readdir(join(root, 'versions')), ['shared']);
+    assert.deepEqual(await readdir(join(root, 'versions', 'shared')), []);
   });
 
   test('what a crash left behind is swept at start', async () => {
     const { store } = await preparer('crash');
     await writeFile(join(root, 'crash', '.new-x'), '');
     await store.open();
-    assert.deepEqual(await readdir(join(root, 'crash')), []);
+    assert.deepEqual(await readdir(join(root, 'crash')), ['shared']);
     await writeFile(join(root, 'crash', 'torn'), '');
     assert.equal(await store.find('torn'), undefined);
     assert.equal(MANIFEST_FILE, 'manifest.json');

@@ -1,28 +1,41 @@
+import { basename } from 'node:path';
 import { type Clock, PopmeshError } from '@popmesh/contracts';
-import { checkComponent } from '../check/component.ts';
+import { type ComponentFacts, checkComponent } from '../check/component.ts';
 import { STRUCTURE_LIMITS } from '../check/structure.ts';
 import type { RuntimeConfig } from '../config.ts';
 import type { DoorName } from '../worker/door.ts';
 import { GLUE_FILE } from './generate-options.ts';
+import { glueScript } from './glue-script.ts';
 import { checkHostFunctions } from './host-functions.ts';
 import { jcoVersion } from './jco-location.ts';
-import { limitMemory } from './limit-memory.ts';
-import { transpileInChild } from './run-child.ts';
+import { checkInitialPages, limitMemory } from './limit-memory.ts';
+import { type PlacedImage, placeImages } from './place-images.ts';
+import { type Transpiled, transpileInChild } from './run-child.ts';
+import { takeSkeleton } from './skeleton.ts';
 import { SOURCE_MAP_FILE, sourceMapOf } from './source-map.ts';
-import type { PreparedStore } from './store.ts';
-import { sha256 } from './store.ts';
+import { loadPrepared, type PreparedStore, sha256 } from './store.ts';
 import { trimGlue } from './trim-glue.ts';
 
 /**
- * From an artifact to files that an executor can load: check, transpile in a child, rewrite
- * the memory limits, trim the glue, store. Once per artifact, limit and software version;
- * never on the request path.
+ * From an artifact to files that an executor can load: check, take the snapshot out, transpile
+ * the skeleton in a child unless that was done before, rewrite the memory limits, store. Once
+ * per artifact, limit and software version; never on the request path.
  */
 
 /** Raised whenever what we do to the files changes, so that old ones are made again. */
-export const PREPARATION_VERSION = 6;
+export const PREPARATION_VERSION = 8;
+
+/** What the key of everything ends with that this version of the software prepared. */
+export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARATION_VERSION}`;
+
 /** Components of which is remembered how to get them again. */
 const KNOWN_MAX = 50_000;
+
+type Usable = Pick<Transpiled, 'files' | 'imports'>;
+interface Made {
+  readonly transpiled: Usable;
+  readonly images: readonly PlacedImage[];
+}
 
 export interface Artifact {
   /** SHA-256 of the whole component. */
@@ -43,8 +56,12 @@ export class Preparer {
   readonly #clock: Clock;
   readonly #running = new Map<string, { promise: Promise<Prepared>; abort: AbortController }>();
   readonly #jcoVersion = jcoVersion();
-  /** By folder: where to get the component again, should its files be damaged. */
+  /** Being transpiled, by the digest of the skeleton. */
+  readonly #skeletons = new Map<string, Promise<Usable>>();
+  /** By key: where to get the component again, should its files be damaged. */
   readonly #known = new Map<string, { artifact: Artifact; memoryMb: number }>();
+  /** Children that were started. */
+  transpiled = 0;
   #waiting = 0;
   #turn: Promise<void> = Promise.resolve();
 
@@ -57,7 +74,37 @@ export class Preparer {
   /** Single flight per key; callers that come later share the first one's outcome. */
   async prepare(artifact: Artifact, memoryMb: number, signal: AbortSignal): Promise<Prepared> {
     signal.throwIfAborted();
-    const key = `${artifact.digest}-${memoryMb}-${this.#jcoVersion}-${PREPARATION_VERSION}`;
+    const key = `${artifact.digest}-${memoryMb}-${preparedSuffix(this.#jcoVersion)}`;
+    return await this.#prepareAs(key, artifact, memoryMb, signal);
+  }
+
+  /**
+   * Something of it was found damaged when it was to be run. What is damaged goes, so that the
+   * next `prepare` makes it again; where it is known how to get the component, that is now.
+   */
+  async repair(directory: string, signal: AbortSignal): Promise<void> {
+    const key = basename(directory);
+    await this.#store.removeDamaged(directory);
+    const known = this.#known.get(key);
+    if (known !== undefined) await this.#prepareAs(key, known.artifact, known.memoryMb, signal);
+  }
+
+  /** Only of those found on disk: what loads an upload holds all its bytes. */
+  #remember(key: string, artifact: Artifact, memoryMb: number): void {
+    this.#known.delete(key);
+    this.#known.set(key, { artifact, memoryMb });
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= KNOWN_MAX) break;
+      this.#known.delete(oldest);
+    }
+  }
+
+  async #prepareAs(
+    key: string,
+    artifact: Artifact,
+    memoryMb: number,
+    signal: AbortSignal,
+  ): Promise<Prepared> {
     let flight = this.#running.get(key);
     if (flight === undefined) {
       const abort = new AbortController();
@@ -68,12 +115,6 @@ export class Preparer {
       this.#running.set(key, flight);
     }
     return await untilAborted(flight.promise, signal);
-  }
-
-  /** Something of it was found damaged when it was to be run: made again. */
-  async repair(directory: string, signal: AbortSignal): Promise<void> {
-    const known = this.#known.get(directory);
-    if (known !== undefined) await this.prepare(known.artifact, known.memoryMb, signal);
   }
 
   /** Ends what runs; used on stop. */
@@ -90,24 +131,123 @@ export class Preparer {
     const directory = this.#store.directoryOf(key);
     const held = await this.#store.find(key);
     if (held !== undefined) {
-      // Only of those found on disk: what loads an upload holds all its bytes.
-      this.#known.delete(directory);
-      this.#known.set(directory, { artifact, memoryMb });
-      for (const oldest of this.#known.keys()) {
-        if (this.#known.size <= KNOWN_MAX) break;
-        this.#known.delete(oldest);
-      }
+      this.#remember(key, artifact, memoryMb);
       return { digest: held.digest, door: held.door, directory, memoryMb };
     }
     const bytes = await artifact.load();
     if (sha256(bytes) !== artifact.digest) {
       throw new PopmeshError('digest_mismatch', 'The component is not what its digest says');
     }
-    const { door } = checkComponent(bytes, { componentBytesMax: this.#config.componentBytesMax });
-    const transpiled = await this.#inTurn(() =>
-      transpileInChild(
-        bytes,
+    const facts = checkComponent(bytes, { componentBytesMax: this.#config.componentBytesMax });
+    const { door } = facts;
+    const { transpiled, images } =
+      (await this.#bySkeleton(bytes, facts, memoryMb, signal)) ??
+      (await this.#inFull(bytes, facts, signal));
+    const common = new Map<string, Uint8Array>();
+    for (const [name, content] of transpiled.files) {
+      const isModule = name !== GLUE_FILE;
+      common.set(
+        name,
+        isModule ? limitMemory(content, memoryMb, STRUCTURE_LIMITS.tableEntriesMax) : content,
+      );
+    }
+    const own = new Map<string, Uint8Array>();
+    for (const { file, bytes: content } of images) {
+      if (file !== undefined) own.set(file, content);
+    }
+    const sourceMap = sourceMapOf(bytes);
+    if (sourceMap !== undefined) own.set(SOURCE_MAP_FILE, sourceMap);
+    await this.#store.write(
+      key,
+      {
+        digest: artifact.digest,
         door,
+        memoryMb,
+        imports: transpiled.imports,
+        images: images.map(({ prepared }) => prepared),
+      },
+      { common, own },
+    );
+    return { digest: artifact.digest, door, directory, memoryMb };
+  }
+
+  async #inFull(bytes: Uint8Array, facts: ComponentFacts, signal: AbortSignal): Promise<Made> {
+    return { transpiled: await this.#transpile(bytes, facts, signal), images: [] };
+  }
+
+  /**
+   * What the transpiler made of a skeleton serves every component that has it. Undefined for a
+   * component that has none, or whose skeleton it refuses: then it sees the component itself,
+   * so that the author reads about what was uploaded.
+   */
+  async #bySkeleton(
+    bytes: Uint8Array,
+    facts: ComponentFacts,
+    memoryMb: number,
+    signal: AbortSignal,
+  ): Promise<Made | undefined> {
+    const skeleton = takeSkeleton(bytes);
+    if (skeleton === undefined) return undefined;
+    for (const { image } of skeleton.modules) {
+      if (image.memory !== undefined) checkInitialPages(image.memory.pages, memoryMb);
+    }
+    const digest = sha256(skeleton.component);
+    let flight = this.#skeletons.get(digest);
+    if (flight === undefined) {
+      flight = this.#transpiledSkeleton(skeleton.component, digest, facts, signal);
+      this.#skeletons.set(digest, flight);
+      void flight.then(
+        () => this.#skeletons.delete(digest),
+        () => this.#skeletons.delete(digest),
+      );
+    }
+    try {
+      const transpiled = await flight;
+      const images = placeImages(skeleton, transpiled.files);
+      return images === undefined ? undefined : { transpiled, images };
+    } catch (caught) {
+      const { code, details } = PopmeshError.from(caught);
+      if (code !== 'invalid_component' || details.limit !== undefined) throw caught;
+      return undefined;
+    }
+  }
+
+  /** From disk when it was made before. */
+  async #transpiledSkeleton(
+    component: Uint8Array,
+    digest: string,
+    facts: ComponentFacts,
+    signal: AbortSignal,
+  ): Promise<Usable> {
+    const key = `skeleton-${digest}-${preparedSuffix(this.#jcoVersion)}`;
+    if ((await this.#store.find(key)) !== undefined) {
+      const directory = this.#store.directoryOf(key);
+      try {
+        const { manifest, files } = await loadPrepared(directory);
+        return { files, imports: manifest.imports };
+      } catch {
+        await this.#store.removeDamaged(directory);
+      }
+    }
+    const { files, imports } = await this.#transpile(component, facts, signal);
+    const { door } = facts;
+    const content = { common: files, own: new Map<string, Uint8Array>() };
+    await this.#store.write(key, { digest, door, memoryMb: 0, imports, images: [] }, content);
+    return { files, imports };
+  }
+
+  /** In the child; the glue trimmed and turned into a script. */
+  async #transpile(
+    component: Uint8Array,
+    facts: ComponentFacts,
+    signal: AbortSignal,
+  ): Promise<Usable> {
+    const { door } = facts;
+    this.transpiled++;
+    const { files, imports } = await this.#inTurn(() =>
+      transpileInChild(
+        component,
+        facts,
         {
           deadlineMs: this.#config.prepareDeadlineMs,
           heapMb: this.#config.prepareHeapMb,
@@ -117,28 +257,14 @@ export class Preparer {
         signal,
       ),
     );
-    const files = new Map<string, Uint8Array>();
-    for (const [name, content] of transpiled.files) {
-      if (name === GLUE_FILE) {
-        const glue = Buffer.from(content).toString('utf8');
-        if (door === 'popmesh:function') checkHostFunctions(glue);
-        const { source } = trimGlue(glue, door);
-        files.set(name, Buffer.from(source));
-      } else {
-        files.set(name, limitMemory(content, memoryMb, STRUCTURE_LIMITS.tableEntriesMax));
-      }
-    }
-    if (!files.has(GLUE_FILE)) {
+    const glue = files.get(GLUE_FILE);
+    if (glue === undefined) {
       throw new PopmeshError('invalid_component', 'The transpiler wrote no glue');
     }
-    const sourceMap = sourceMapOf(bytes);
-    if (sourceMap !== undefined) files.set(SOURCE_MAP_FILE, sourceMap);
-    await this.#store.write(
-      key,
-      { digest: artifact.digest, door, memoryMb, imports: transpiled.imports },
-      files,
-    );
-    return { digest: artifact.digest, door, directory, memoryMb };
+    const text = Buffer.from(glue).toString('utf8');
+    if (door === 'popmesh:function') checkHostFunctions(text);
+    const script = glueScript(trimGlue(text, door).source);
+    return { files: new Map([...files, [GLUE_FILE, Buffer.from(script)]]), imports };
   }
 
   /** One child at a time: each may use a whole core and several hundred MB. */

@@ -2,7 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, PopmeshError } from '@popmesh/contracts';
+import type { ComponentFacts } from '../check/component.ts';
+import { mismatch, surround } from '../check/signatures.ts';
 import type { DoorName } from '../worker/door.ts';
+import { CHILD_STANDS } from './generate-options.ts';
 import { jcoFolders } from './jco-location.ts';
 
 export interface TranspileLimits {
@@ -35,17 +38,19 @@ function readableFolders(): string[] {
 }
 
 /**
- * Runs jco over `component` in a locked-down process of its own. A refusal, a crash, a hang
+ * Runs jco over `component` in a locked-down process of its own, and there the check of what it
+ * imports and exports against what this node hosts. A refusal, a crash, a hang
  * and a flood of output all end as `invalid_component` for this one upload.
  */
 export async function transpileInChild(
   component: Uint8Array,
-  door: DoorName,
+  facts: ComponentFacts,
   limits: TranspileLimits,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Transpiled> {
   signal.throwIfAborted();
+  const { before, after } = surround(facts, component.length);
   const child = spawn(
     process.execPath,
     [
@@ -56,7 +61,7 @@ export async function transpileInChild(
       `--wasm-max-mem-pages=${WASM_PAGES_MAX}`,
       '--no-warnings',
       CHILD,
-      door,
+      facts.door,
     ],
     { env: {}, cwd: dirname(CHILD), stdio: ['pipe', 'pipe', 'pipe'] },
   );
@@ -65,28 +70,39 @@ export async function transpileInChild(
     verdict ??= error;
     child.kill('SIGKILL');
   };
-  const deadline = clock.setTimer(limits.deadlineMs, () =>
+  const collected: Collected = { parts: [], sizeBytes: 0, stderr: '' };
+  const deadline = clock.setTimer(limits.deadlineMs, () => {
+    const details = { limit: 'prepareDeadlineMs', max: limits.deadlineMs };
     refuse(
-      new PopmeshError('invalid_component', 'Preparing the component took too long', {
-        details: { limit: 'prepareDeadlineMs', max: limits.deadlineMs },
-      }),
-    ),
-  );
+      hasStood(collected)
+        ? new PopmeshError('invalid_component', 'Preparing the component took too long', {
+            details,
+          })
+        : new PopmeshError('unavailable', 'The transpiler did not start in time', { details }),
+    );
+  });
   const onAbort = (): void => refuse(new PopmeshError('cancelled', 'Preparing was cancelled'));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     // The child may die before it has read everything; that shows in how it ends.
     child.stdin.on('error', () => {});
+    for (const part of [before, after]) {
+      child.stdin.write(lengthOf(part));
+      child.stdin.write(part);
+    }
     child.stdin.end(component);
-    const { output, stderr, code, exitSignal } = await collect(child, limits, refuse);
+    const { code, exitSignal } = await collect(child, collected, limits, refuse);
     if (verdict !== undefined) throw verdict;
+    const cause = new Error(`exit ${code ?? exitSignal}: ${collected.stderr}`);
+    // It has not seen a byte of the component: there was no memory, no process, no disk for it.
+    if (!hasStood(collected)) throw notStarted(cause);
     if (code !== 0) {
       throw new PopmeshError('invalid_component', 'The transpiler failed on this component', {
-        cause: new Error(`exit ${code ?? exitSignal}: ${stderr}`),
+        cause,
         details: { exit: code ?? exitSignal ?? 'unknown' },
       });
     }
-    return parse(output);
+    return parse(Buffer.concat(collected.parts).subarray(1), facts.door);
   } finally {
     deadline.cancel();
     signal.removeEventListener('abort', onAbort);
@@ -94,24 +110,32 @@ export async function transpileInChild(
   }
 }
 
-interface Ended {
-  readonly output: Uint8Array;
-  readonly stderr: string;
-  readonly code: number | null;
-  readonly exitSignal: NodeJS.Signals | null;
+function lengthOf(bytes: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return length;
 }
+
+interface Collected {
+  readonly parts: Buffer[];
+  sizeBytes: number;
+  stderr: string;
+}
+
+const hasStood = ({ parts }: Collected): boolean => parts[0]?.[0] === CHILD_STANDS;
+
+const notStarted = (cause: unknown): PopmeshError =>
+  new PopmeshError('unavailable', 'The transpiler could not be started', { cause });
 
 function collect(
   child: ChildProcess,
+  collected: Collected,
   limits: TranspileLimits,
   refuse: (error: PopmeshError) => void,
-): Promise<Ended> {
-  const parts: Buffer[] = [];
-  let sizeBytes = 0;
-  let stderr = '';
+): Promise<{ code: number | null; exitSignal: NodeJS.Signals | null }> {
   child.stdout?.on('data', (part: Buffer) => {
-    sizeBytes += part.length;
-    if (sizeBytes <= limits.outputBytesMax) parts.push(part);
+    collected.sizeBytes += part.length;
+    if (collected.sizeBytes <= limits.outputBytesMax) collected.parts.push(part);
     else {
       refuse(
         new PopmeshError('invalid_component', 'The transpiled component is too large', {
@@ -121,20 +145,18 @@ function collect(
     }
   });
   child.stderr?.on('data', (part: Buffer) => {
-    if (stderr.length < STDERR_BYTES_MAX) stderr += part.toString('latin1');
+    if (collected.stderr.length < STDERR_BYTES_MAX) collected.stderr += part.toString('latin1');
   });
   return new Promise((resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(new PopmeshError('unavailable', 'The transpiler could not be started', { cause })),
-    );
-    child.once('close', (code, exitSignal) =>
-      resolve({ output: Buffer.concat(parts), stderr, code, exitSignal }),
-    );
+    child.once('error', (cause) => reject(notStarted(cause)));
+    child.once('close', (code, exitSignal) => resolve({ code, exitSignal }));
   });
 }
 
 interface Header {
   ok: boolean;
+  /** Valid, and not of a world that this node has. */
+  mismatch?: boolean;
   message?: string;
   files?: { name: string; sizeBytes: number }[];
   imports?: string[];
@@ -144,13 +166,14 @@ interface Header {
 /** Plain names only: they become file names in the store. */
 const FILE_NAME = /^component(?:\.core\d{0,3}\.wasm|\.js)$/;
 
-function parse(output: Uint8Array): Transpiled {
+function parse(output: Uint8Array, door: DoorName): Transpiled {
   const bad = (): PopmeshError =>
     new PopmeshError('invalid_component', 'The transpiler gave no usable answer');
   if (output.length < 4) throw bad();
   const length = new DataView(output.buffer, output.byteOffset).getUint32(0, true);
   if (length > HEADER_BYTES_MAX || 4 + length > output.length) throw bad();
   const header = JSON.parse(Buffer.from(output.subarray(4, 4 + length)).toString()) as Header;
+  if (header.mismatch === true) throw mismatch(door, header.message ?? '');
   if (!header.ok) {
     throw new PopmeshError('invalid_component', `Not a valid component: ${header.message}`);
   }

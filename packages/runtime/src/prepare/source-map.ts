@@ -24,3 +24,10 @@ export function sourceMapOf(component: Uint8Array): Uint8Array | undefined {
   }
   return undefined;
 }
+
+/** Whether the body of a custom section is one. */
+export function isSourceMap(section: Uint8Array): boolean {
+  const reader = new ByteReader(section);
+  const nameLength = reader.u32('name');
+  return SECTION.equals(section.subarray(reader.offset, reader.offset + nameLength));
+}

@@ -1,69 +1,142 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PopmeshError, type Random } from '@popmesh/contracts';
 import type { DoorName } from '../worker/door.ts';
 
 /**
- * Prepared components on disk: one folder each, complete or absent. The manifest carries
- * the SHA-256 of every file and is checked at every load, so a flipped bit means "prepare
- * again", never "run it".
+ * Prepared components on disk: one folder each, complete or absent. The core modules and the
+ * glue lie back to back in one file, which is the same file, by hard links, for all components
+ * that have the same ones: 500 functions share one engine. The manifest carries the SHA-256 of
+ * everything. It is verified when it is read, the rest when it is loaded to be run, so that a
+ * node with a thousand functions starts without reading two gigabytes; a flipped bit means
+ * "prepare again", never "run it".
  */
 
 export const MANIFEST_FILE = 'manifest.json';
+/** The files that others may have, too. */
+const COMMON = 'common';
+/** Beside the folders of the components, whose names are longer. */
+const SHARED = 'shared';
+
+export interface PreparedFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** On disk: the file it is a part of, and where it begins there. */
+  readonly file: string;
+  readonly offset: number;
+}
+
+/** What goes into fresh instances of a core module (module-image.ts). */
+export interface PreparedImage {
+  /** Name of the core module. */
+  readonly module: string;
+  readonly globals: readonly { readonly name: string; readonly value: number }[];
+  readonly memory?: {
+    readonly name: string;
+    readonly pages: number;
+    /** Name of the file that holds the segments back to back. */
+    readonly file: string;
+    readonly segments: readonly { readonly offset: number; readonly sizeBytes: number }[];
+  };
+}
 
 export interface PreparedManifest {
+  /** Of the component. */
   readonly digest: string;
   readonly door: DoorName;
   readonly memoryMb: number;
   readonly imports: readonly string[];
-  readonly files: readonly { name: string; sizeBytes: number; sha256: string }[];
+  readonly images: readonly PreparedImage[];
+  readonly files: readonly PreparedFile[];
+}
+
+export interface PreparedContent {
+  /** What components of one skeleton have in common. */
+  readonly common: ReadonlyMap<string, Uint8Array>;
+  /** What is this component's alone. */
+  readonly own: ReadonlyMap<string, Uint8Array>;
 }
 
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex');
 
-/** Reads and verifies one folder. Throws `digest_mismatch` for anything that is not as written. */
-export async function loadPrepared(
-  directory: string,
-): Promise<{ manifest: PreparedManifest; files: Map<string, Uint8Array> }> {
+const damaged = (directory: string, cause: unknown): PopmeshError =>
+  new PopmeshError('digest_mismatch', 'A prepared component on disk is damaged', {
+    cause,
+    details: { directory },
+  });
+
+/** Throws `digest_mismatch` for one that is not as written. */
+export async function readManifest(directory: string): Promise<PreparedManifest> {
   try {
     const [line, ...rest] = (await readFile(join(directory, MANIFEST_FILE), 'utf8')).split('\n');
     // The manifest's own digest is its second line.
     if (line === undefined || rest[0] !== sha256(Buffer.from(line))) throw new Error('manifest');
-    const manifest = JSON.parse(line) as PreparedManifest;
-    const files = new Map<string, Uint8Array>();
-    await Promise.all(
-      manifest.files.map(async ({ name, sha256: expected }) => {
-        const bytes = await readFile(join(directory, name));
-        if (sha256(bytes) !== expected) throw new Error(name);
-        files.set(name, bytes);
-      }),
-    );
-    return { manifest, files };
+    return JSON.parse(line) as PreparedManifest;
   } catch (cause) {
-    throw new PopmeshError('digest_mismatch', 'A prepared component on disk is damaged', {
-      cause,
-      details: { directory },
-    });
+    throw damaged(directory, cause);
   }
+}
+
+/** These files of one component, verified; throws `digest_mismatch`. */
+export async function readFiles(
+  directory: string,
+  files: readonly PreparedFile[],
+): Promise<Map<string, Uint8Array>> {
+  try {
+    const read = new Map<string, Promise<Uint8Array>>();
+    const contents = new Map<string, Uint8Array>();
+    for (const { file } of files) {
+      if (!read.has(file)) read.set(file, readFile(join(directory, file)));
+    }
+    await Promise.all(read.values());
+    for (const { name, file, offset, sizeBytes, sha256: expected } of files) {
+      const bytes = (await read.get(file))?.subarray(offset, offset + sizeBytes);
+      if (bytes === undefined || sha256(bytes) !== expected) throw new Error(name);
+      contents.set(name, bytes);
+    }
+    return contents;
+  } catch (cause) {
+    throw damaged(directory, cause);
+  }
+}
+
+/** Everything of one component, verified. */
+export async function loadPrepared(
+  directory: string,
+): Promise<{ manifest: PreparedManifest; files: Map<string, Uint8Array> }> {
+  const manifest = await readManifest(directory);
+  return { manifest, files: await readFiles(directory, manifest.files) };
 }
 
 export class PreparedStore {
   readonly #root: string;
+  readonly #shared: string;
   readonly #random: Random;
 
   constructor(root: string, random: Random) {
     this.#root = root;
+    this.#shared = join(root, SHARED);
     this.#random = random;
   }
 
-  /** What a crash left half written, and what was thrown away. */
-  async open(): Promise<void> {
-    await mkdir(this.#root, { recursive: true });
+  /**
+   * Takes away what a crash left half written, what was thrown away, what another version of
+   * this software prepared (whose keys do not end with `keySuffix`), and what nobody shares.
+   */
+  async open(keySuffix = ''): Promise<void> {
+    await mkdir(this.#shared, { recursive: true });
     for (const name of await readdir(this.#root)) {
-      if (name.startsWith('.')) await rm(join(this.#root, name), { recursive: true, force: true });
+      if (name === SHARED || (!name.startsWith('.') && name.endsWith(keySuffix))) continue;
+      await this.#remove(join(this.#root, name));
+    }
+    for (const name of await readdir(this.#shared)) {
+      const path = join(this.#shared, name);
+      // Where there are no hard links, it is written again when it is needed again.
+      if (name.startsWith('.') || (await stat(path)).nlink === 1) await this.#remove(path);
     }
   }
 
@@ -71,40 +144,43 @@ export class PreparedStore {
     return join(this.#root, key);
   }
 
-  /** The verified manifest, undefined when it is not there. A damaged folder is taken away. */
+  /**
+   * The verified manifest, undefined when it or a file of it is not there. A damaged folder is
+   * taken away. What the other files hold is looked at by who loads them.
+   */
   async find(key: string): Promise<PreparedManifest | undefined> {
     const directory = this.directoryOf(key);
-    if (!(await exists(join(directory, MANIFEST_FILE)))) return undefined;
+    const names = await readdir(directory).catch(() => undefined);
+    if (names === undefined) return undefined;
+    const there = new Set(names);
     try {
-      return (await loadPrepared(directory)).manifest;
+      const manifest = await readManifest(directory);
+      if (manifest.files.every(({ file }) => there.has(file))) return manifest;
     } catch {
-      await this.#discard(directory);
-      return undefined;
+      // The same as not there.
     }
+    await this.#discard(directory);
+    return undefined;
   }
 
   async write(
     key: string,
     facts: Omit<PreparedManifest, 'files'>,
-    files: ReadonlyMap<string, Uint8Array>,
+    content: PreparedContent,
   ): Promise<PreparedManifest> {
-    const manifest: PreparedManifest = {
-      ...facts,
-      files: [...files].map(([name, bytes]) => ({
-        name,
-        sizeBytes: bytes.length,
-        sha256: sha256(bytes),
-      })),
-    };
-    const line = JSON.stringify(manifest);
     const temporary = join(this.#root, `.new-${this.#suffix()}`);
     try {
+      const common = inOneFile(content.common);
+      const own = [...content.own].map(([name, bytes]) => entryOf(name, bytes, name, 0));
+      const manifest: PreparedManifest = { ...facts, files: [...common.entries, ...own] };
+      const line = JSON.stringify(manifest);
       await mkdir(temporary);
-      const all = new Map<string, Uint8Array>(files);
+      const all = new Map<string, Uint8Array>(content.own);
       all.set(MANIFEST_FILE, Buffer.from(`${line}\n${sha256(Buffer.from(line))}\n`));
-      await Promise.all(
-        [...all].map(([name, bytes]) => writeDurably(join(temporary, name), bytes)),
-      );
+      await Promise.all([
+        this.#writeShared(common.bytes, join(temporary, COMMON)),
+        ...[...all].map(([name, bytes]) => writeDurably(join(temporary, name), bytes)),
+      ]);
       await syncDirectory(temporary);
       await this.#discard(this.directoryOf(key));
       await rename(temporary, this.directoryOf(key));
@@ -118,15 +194,58 @@ export class PreparedStore {
     }
   }
 
+  /**
+   * Something in it was found damaged: if its files are not as written they go, and what they
+   * share with others, so that it is made again by the next `prepare`.
+   */
+  async removeDamaged(directory: string): Promise<void> {
+    try {
+      await loadPrepared(directory);
+    } catch {
+      await this.#discard(directory);
+      for (const name of await readdir(this.#shared)) {
+        const path = join(this.#shared, name);
+        const whole = sha256(await readFile(path).catch(() => new Uint8Array())) === name;
+        if (!whole) await this.#discard(path);
+      }
+    }
+  }
+
+  /** `path` becomes a link to the one file with these bytes. */
+  async #writeShared(bytes: Uint8Array, path: string): Promise<void> {
+    const shared = join(this.#shared, sha256(bytes));
+    try {
+      await link(shared, path);
+      return;
+    } catch {
+      // Nobody had these yet, or there are no links here.
+    }
+    await writeDurably(path, bytes);
+    const temporary = join(this.#shared, `.new-${this.#suffix()}`);
+    const linked = await link(path, temporary).then(
+      () => true,
+      () => false,
+    );
+    if (!linked) return;
+    await rename(temporary, shared);
+    await syncDirectory(this.#shared);
+    // Of two that came at once the later one is it; renaming onto its own twin does nothing.
+    await rm(temporary, { force: true });
+  }
+
   /** Renamed first, so that no reader sees a folder half removed. */
-  async #discard(directory: string): Promise<void> {
+  async #discard(path: string): Promise<void> {
     const away = join(this.#root, `.old-${this.#suffix()}`);
     try {
-      await rename(directory, away);
+      await rename(path, away);
     } catch {
       return;
     }
-    await rm(away, { recursive: true, force: true });
+    await this.#remove(away);
+  }
+
+  #remove(path: string): Promise<void> {
+    return rm(path, { recursive: true, force: true });
   }
 
   #suffix(): string {
@@ -134,14 +253,25 @@ export class PreparedStore {
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  try {
-    const handle = await open(file, constants.O_RDONLY);
-    await handle.close();
-    return true;
-  } catch {
-    return false;
-  }
+const entryOf = (name: string, bytes: Uint8Array, file: string, offset: number): PreparedFile => ({
+  name,
+  sizeBytes: bytes.length,
+  sha256: sha256(bytes),
+  file,
+  offset,
+});
+
+function inOneFile(files: ReadonlyMap<string, Uint8Array>): {
+  entries: PreparedFile[];
+  bytes: Uint8Array;
+} {
+  let offset = 0;
+  const entries = [...files].map(([name, bytes]) => {
+    const entry = entryOf(name, bytes, COMMON, offset);
+    offset += bytes.length;
+    return entry;
+  });
+  return { entries, bytes: Buffer.concat([...files.values()]) };
 }
 
 async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {

@@ -99,11 +99,12 @@ class WasiInstance implements DoorInstance {
           for (const value of Object.values(core.exports)) {
             if (value instanceof Wasm.Memory) instance.#memories.add(value as LinearMemory);
           }
+          files.created?.(module, core.exports);
           return core;
         },
       );
     } catch (caught) {
-      throw trap(caught);
+      throw caught instanceof PopmeshError ? caught : trap(caught);
     }
     const guest = (imports['popmesh:lowering'] as Lowering).guest();
     const events: EntranceEvents = {

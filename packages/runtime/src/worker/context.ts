@@ -26,7 +26,7 @@ export function createContextFactory(options: ContextOptions) {
   const budget = new LogBudget(message.limits.logKb * 1024, clock);
   let retained = 0;
 
-  const inSource = stackMapper(message.glueUrl);
+  const inSource = stackMapper(message.code.sourceMap);
   const log = (level: LogLevel, text: string, requestId: string): void => {
     for (const line of budget.admit(inSource(text.slice(0, message.logLineBytesMax * 2)))) {
       options.log(level, cleanLogLine(line, message.logLineBytesMax), requestId);

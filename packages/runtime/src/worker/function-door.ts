@@ -50,7 +50,11 @@ export const functionDoor: Door = {
           'popmesh:function/types': Object.freeze(Object.create(null)),
         }),
       ),
-      (module, imports) => instantiateCore(module, imports, memories),
+      (module, imports) => {
+        const core = instantiateCore(module, imports, memories);
+        files.created?.(module, core.exports);
+        return core;
+      },
     )) as unknown as GuestExports;
     return new FunctionInstance(exports, host, context, memories);
   },

@@ -121,9 +121,13 @@ export class FunctionHost {
 
   #functions(): Record<string, unknown> {
     const context = this.#context;
-    const config = JSON.stringify(context.config);
+    // Of an instance that was made ahead of need, it is known later.
+    let config: string | undefined;
     return {
-      config: () => config,
+      config: () => {
+        config ??= JSON.stringify(context.config);
+        return config;
+      },
       now: () => Math.floor(context.clock.now()),
       monotonic: () => Math.floor(context.clock.monotonic() - this.#beganMs),
       random: (length: number) =>

@@ -1,18 +1,17 @@
-import { webcrypto } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { PopmeshError } from '@popmesh/contracts';
 import { clockFrom } from '../clock-from.ts';
-import { createOutbound } from '../outbound/index.ts';
-import { Inbox } from '../ring/inbox.ts';
-import { Outbox } from '../ring/outbox.ts';
-import { writeLog } from '../ring/records.ts';
+import type { Inbox } from '../ring/inbox.ts';
 import { wasiHttpDoor } from '../wasi/door.ts';
-import { createContextFactory } from './context.ts';
+import { assemble } from './assemble.ts';
+import { type BlankInstance, makeBlank, withBlank } from './blank-instance.ts';
+import { type CommonCode, withCommon } from './component-code.ts';
+import type { Door, DoorName } from './door.ts';
 import { functionDoor } from './function-door.ts';
-import { InstancePool } from './instance-pool.ts';
-import { preparedFiles } from './prepared-files.ts';
-import { RequestLoop } from './request-loop.ts';
-import { type Batch, FROM_WORKER, LOG_LEVELS, type LoadMessage, type WorkerReply } from './wire.ts';
+import { giveBack } from './give-back.ts';
+import { rehearse } from './rehearsal.ts';
+import type { RequestLoop } from './request-loop.ts';
+import type { Batch, LoadMessage, MakeReadyMessage, WorkerReply } from './wire.ts';
 
 /**
  * Entry of a worker thread: blank until one `load` message makes it the slot of one function
@@ -40,88 +39,49 @@ const clock = clockFrom({
 
 const reply = (message: WorkerReply): void => port.postMessage(message);
 
+const doorOf = (name: DoorName): Door => (name === 'wasi:http' ? wasiHttpDoor : functionDoor);
+
+/** Made while nobody waits, for the skeleton that this process starts most. */
+let blank: Promise<BlankInstance | undefined> = Promise.resolve(undefined);
+
+/** What it was made ready with, which the load message then leaves out. */
+let common: CommonCode | undefined;
+
 async function load(message: LoadMessage): Promise<void> {
-  const { limits, door: doorName, isolation, concurrency } = message;
-  const door = doorName === 'wasi:http' ? wasiHttpDoor : functionDoor;
-  const memoryLimitBytes = limits.memoryMb * 1024 * 1024;
-  const schedule = (run: () => void): void => void setImmediate(run);
-  const outbox = new Outbox({
-    ring: message.fromWorker,
-    post: (batch, transfer) => port?.postMessage(batch, transfer),
-    schedule,
-  });
-  const contexts = createContextFactory({
-    message,
-    clock,
-    createOutbound,
-    randomBytes: (length) => webcrypto.getRandomValues(new Uint8Array(length)),
-    log: (level, text, requestId) => {
-      if (!writeLog(outbox, LOG_LEVELS.indexOf(level), text, requestId)) {
-        outbox.push(FROM_WORKER.log, level, text, requestId);
-      }
-      // At once, since a turn that is ended from outside never comes to its end; `log_kb` bounds
-      // how often.
-      outbox.flush();
-    },
-    requestIdOf: (id) => loop?.running.get(id)?.requestId ?? '',
-    onlyRequestId: () => {
-      const running = loop?.running;
-      return running?.size === 1 ? (running.values()[0]?.requestId ?? '') : '';
-    },
-    onRetained: (count) => outbox.push(FROM_WORKER.retained, count),
-    onReleased: (instance) => pool.released(instance),
-  });
-  const pool = new InstancePool({
-    door,
-    files: preparedFiles(message.glueUrl, message.modules),
-    createContext: contexts.create,
-    mode:
-      isolation === 'request' ? 'fresh' : door.instanceConcurrency === 1 ? 'exclusive' : 'shared',
-    callsMax: message.instanceCallsMax,
-    memoryRetireBytes: (memoryLimitBytes * message.instanceMemoryRetirePercent) / 100,
-    spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
-    onDiscard: contexts.forget,
-  });
-  const requests = new RequestLoop({
-    pool,
-    outbox,
-    cells: message.cells,
-    pipeBufferBytes: message.pipeBufferBytes,
-    memoryLimitBytes,
-    explain: contexts.explain,
-    schedule,
-  });
-  loop = requests;
-  inbox = new Inbox({
-    ring: message.toWorker,
-    schedule,
-    patience: IDLE_TURNS,
-    onBroken: (error) => {
-      throw error;
-    },
-    onWork: () => requests.beginTurn(),
-    between: (run) => queueMicrotask(() => process.nextTick(run)),
-    onRecord: (reader) => requests.receiveRecord(reader),
-    onBatch: (batch) => requests.receive(batch),
-  });
-  await pool.warm();
+  const first = await blank;
+  const code = withCommon(message.code, common);
+  const door = withBlank(doorOf(message.door), code, first);
+  const post = (batch: Batch, transfer: ArrayBuffer[]): void => port?.postMessage(batch, transfer);
+  const assembled = assemble({ message, code, door, clock, post });
+  ({ loop, inbox } = assembled);
+  await assembled.pool.warm();
+  giveBack({ code, cells: message.cells, clock, reply });
 }
 
-/** Fresh instances made ahead of need, each with a memory of its own. */
-const SPARE_INSTANCES_MAX = 4;
-/** Turns of the event loop in which this thread looks for more before it sleeps. */
-const IDLE_TURNS = 1;
+async function makeReady({ code, door }: MakeReadyMessage): Promise<BlankInstance | undefined> {
+  common = code;
+  const made = await makeBlank(code, doorOf(door), clock);
+  await rehearse(code, clock);
+  return made;
+}
 
 process.on('unhandledRejection', (reason) => loop?.crash(reason));
 process.on('uncaughtException', (error) => loop?.crash(error));
 
-port.on('message', (message: LoadMessage | Batch) => {
+port.on('message', (message: LoadMessage | MakeReadyMessage | Batch) => {
   if (Array.isArray(message)) {
     inbox?.receive(message);
     return;
   }
+  if (message.type === 'make-ready') {
+    blank = makeReady(message);
+    return;
+  }
   load(message).then(
-    () => reply({ type: 'loaded' }),
+    () => {
+      const { user, system } = process.threadCpuUsage();
+      reply({ type: 'loaded', cpuMicros: user + system });
+    },
     (caught: unknown) => {
       const error = PopmeshError.from(caught, 'invalid_component');
       reply({ type: 'load-failed', code: error.code, message: error.message.slice(0, 2_000) });

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { inflateRawSync } from 'node:zlib';
-import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
 
 /**
  * Places in the bundle to places in the author's files, in what a function logs. The map is
@@ -15,18 +14,18 @@ const PLACES_MAX = 200;
 const PLACE = /componentize-qjs:user\.js:(\d+):(\d+)/g;
 const PLATFORM = 'popmesh:platform/';
 
-export function stackMapper(glueUrl: string): (text: string) => string {
+export function stackMapper(path: string | undefined): (text: string) => string {
   let map: SourceMap | null | undefined;
   return (text) => {
     if (!text.includes('componentize-qjs:user.js:')) return text;
-    if (map === undefined) map = readMap(glueUrl);
+    if (map === undefined) map = path === undefined ? null : readMap(path);
     return map === null ? text : mapText(text, map);
   };
 }
 
-function readMap(glueUrl: string): SourceMap | null {
+function readMap(path: string): SourceMap | null {
   try {
-    const packed = readFileSync(new URL(SOURCE_MAP_FILE, glueUrl));
+    const packed = readFileSync(path);
     const json = inflateRawSync(packed, { maxOutputLength: INFLATED_BYTES_MAX }).toString('utf8');
     return new SourceMap(JSON.parse(json) as ConstructorParameters<typeof SourceMap>[0]);
   } catch {

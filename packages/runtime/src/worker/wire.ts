@@ -1,5 +1,6 @@
 import type { LogLevel } from '@popmesh/contracts';
 import type { RingMemory } from '../ring/byte-ring.ts';
+import type { ComponentCode, OwnCode } from './component-code.ts';
 import type { DoorName, InstanceConfig } from './door.ts';
 
 /**
@@ -76,9 +77,8 @@ export interface WorkerLimits {
 export interface LoadMessage {
   readonly type: 'load';
   readonly door: DoorName;
-  /** file: URL of the verified glue. */
-  readonly glueUrl: string;
-  readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+  /** Without the common part to a worker that was made ready for this skeleton. */
+  readonly code: ComponentCode | OwnCode;
   readonly cells: Int32Array<SharedArrayBuffer>;
   readonly toWorker: RingMemory;
   readonly fromWorker: RingMemory;
@@ -95,8 +95,26 @@ export interface LoadMessage {
   readonly logLineBytesMax: number;
 }
 
+/** To a blank worker: it may become a function with this skeleton. */
+export interface MakeReadyMessage {
+  readonly type: 'make-ready';
+  readonly door: DoorName;
+  readonly code: ComponentCode;
+}
+
+/** From a worker that has served requests: what the next one need not read or compile. */
+export interface KeepMessage {
+  readonly type: 'keep';
+  /** See `GlueText.codeCache`. */
+  readonly codeCache: Uint8Array | undefined;
+  /** Verified, by the path that each was read from. */
+  readonly images: readonly (readonly [path: string, bytes: SharedArrayBuffer])[];
+}
+
 export type WorkerReply =
-  | { readonly type: 'loaded' }
+  /** With the CPU time that the thread has taken so far, which is the platform's. */
+  | { readonly type: 'loaded'; readonly cpuMicros: number }
+  | KeepMessage
   | { readonly type: 'load-failed'; readonly code: string; readonly message: string };
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

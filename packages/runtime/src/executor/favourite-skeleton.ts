@@ -1,0 +1,65 @@
+import type { ComponentCode, ModuleImage } from '../worker/component-code.ts';
+import type { DoorName } from '../worker/door.ts';
+import type { MakeReadyMessage } from '../worker/wire.ts';
+
+/**
+ * What blank workers are made ready for: the skeleton of which most functions were started
+ * lately. Mostly there is one, that of all JavaScript functions.
+ */
+
+/** Starts after which all counts are halved; what has none left is forgotten. */
+const WINDOW_STARTS = 64;
+
+interface Counted {
+  starts: number;
+  message: MakeReadyMessage;
+}
+
+export class FavouriteSkeleton {
+  readonly #counted = new Map<string, Counted>();
+  #starts = 0;
+
+  started(code: ComponentCode, door: DoorName): void {
+    // An instance of the other door knows all of its context when it is made.
+    if (door !== 'popmesh:function') return;
+    const held = this.#counted.get(code.skeleton);
+    const message: MakeReadyMessage = {
+      type: 'make-ready',
+      door,
+      // With what V8 has compiled by now.
+      code: { ...code, images: smallest(code.images, held?.message), sourceMap: undefined },
+    };
+    this.#counted.set(code.skeleton, { message, starts: (held?.starts ?? 0) + 1 });
+    if (++this.#starts < WINDOW_STARTS) return;
+    this.#starts = 0;
+    for (const [skeleton, counted] of this.#counted) {
+      counted.starts = Math.floor(counted.starts / 2);
+      if (counted.starts === 0) this.#counted.delete(skeleton);
+    }
+  }
+
+  get message(): MakeReadyMessage | undefined {
+    let most: Counted | undefined;
+    for (const counted of this.#counted.values()) {
+      if (most === undefined || counted.starts > most.starts) most = counted;
+    }
+    return most?.message;
+  }
+}
+
+/**
+ * Which modules have an image, and nothing of what is in it but the size of the memory: the
+ * smallest seen, since a memory can be made larger later and never smaller.
+ */
+function smallest(
+  images: readonly ModuleImage[],
+  before: MakeReadyMessage | undefined,
+): ModuleImage[] {
+  return images.map(({ module, memory }) => {
+    if (memory === undefined) return { module, globals: [] };
+    const held = before?.code.images.find((image) => image.module === module)?.memory;
+    const pages = Math.min(memory.pages, held?.pages ?? memory.pages);
+    const { bytes: _, ...rest } = memory;
+    return { module, globals: [], memory: { ...rest, pages, segments: [] } };
+  });
+}

@@ -1,0 +1,94 @@
+import { webcrypto } from 'node:crypto';
+import type { Clock } from '@popmesh/contracts';
+import { createOutbound } from '../outbound/index.ts';
+import { Inbox } from '../ring/inbox.ts';
+import { Outbox } from '../ring/outbox.ts';
+import { writeLog } from '../ring/records.ts';
+import type { ComponentCode } from './component-code.ts';
+import { createContextFactory } from './context.ts';
+import type { Door } from './door.ts';
+import { InstancePool } from './instance-pool.ts';
+import { ComponentFiles } from './prepared-files.ts';
+import { RequestLoop } from './request-loop.ts';
+import { type Batch, FROM_WORKER, LOG_LEVELS, type LoadMessage } from './wire.ts';
+
+/** Everything of a slot's worker, put together: from the ring to the instances and back. */
+
+export interface AssembleOptions {
+  readonly message: LoadMessage;
+  readonly code: ComponentCode;
+  readonly door: Door;
+  readonly clock: Clock;
+  readonly post: (batch: Batch, transfer: ArrayBuffer[]) => void;
+}
+
+export interface Assembled {
+  readonly loop: RequestLoop;
+  readonly inbox: Inbox;
+  readonly pool: InstancePool;
+}
+
+/** Fresh instances made ahead of need, each with a memory of its own. */
+const SPARE_INSTANCES_MAX = 4;
+/** Turns of the event loop in which this thread looks for more before it sleeps. */
+const IDLE_TURNS = 1;
+
+export function assemble({ message, code, door, clock, post }: AssembleOptions): Assembled {
+  const { limits, isolation, concurrency } = message;
+  const memoryLimitBytes = limits.memoryMb * 1024 * 1024;
+  const schedule = (run: () => void): void => void setImmediate(run);
+  const outbox = new Outbox({ ring: message.fromWorker, post, schedule });
+  const contexts = createContextFactory({
+    message,
+    clock,
+    createOutbound,
+    randomBytes: (length) => webcrypto.getRandomValues(new Uint8Array(length)),
+    log: (level, text, requestId) => {
+      if (!writeLog(outbox, LOG_LEVELS.indexOf(level), text, requestId)) {
+        outbox.push(FROM_WORKER.log, level, text, requestId);
+      }
+      // At once, since a turn that is ended from outside never comes to its end; `log_kb` bounds
+      // how often.
+      outbox.flush();
+    },
+    requestIdOf: (id) => loop.running.get(id)?.requestId ?? '',
+    onlyRequestId: () => {
+      const { running } = loop;
+      return running.size === 1 ? (running.values()[0]?.requestId ?? '') : '';
+    },
+    onRetained: (count) => outbox.push(FROM_WORKER.retained, count),
+    onReleased: (instance) => pool.released(instance),
+  });
+  const pool = new InstancePool({
+    door,
+    files: new ComponentFiles(code),
+    createContext: contexts.create,
+    mode:
+      isolation === 'request' ? 'fresh' : door.instanceConcurrency === 1 ? 'exclusive' : 'shared',
+    callsMax: message.instanceCallsMax,
+    memoryRetireBytes: (memoryLimitBytes * message.instanceMemoryRetirePercent) / 100,
+    spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
+    onDiscard: contexts.forget,
+  });
+  const loop = new RequestLoop({
+    pool,
+    outbox,
+    cells: message.cells,
+    pipeBufferBytes: message.pipeBufferBytes,
+    memoryLimitBytes,
+    explain: contexts.explain,
+    schedule,
+  });
+  const inbox = new Inbox({
+    ring: message.toWorker,
+    schedule,
+    patience: IDLE_TURNS,
+    onBroken: (error) => {
+      throw error;
+    },
+    onWork: () => loop.beginTurn(),
+    onRecord: (reader) => loop.receiveRecord(reader),
+    onBatch: (batch) => loop.receive(batch),
+  });
+  return { loop, inbox, pool };
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { PopmeshError } from '@popmesh/contracts';
+import type { MemoryImage, ModuleImage } from './component-code.ts';
+
+/**
+ * Writes into a fresh instance of a core module what preparing took out of the module: its
+ * memory's content, its variables (prepare/module-image.ts).
+ *
+ * The first worker of a process that needs an image reads it from disk, straight into the
+ * linear memory, and verifies it there, before any guest runs: it has nothing else to do
+ * meanwhile, while the HTTP thread serves everybody.
+ */
+
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+export type CoreExports = Readonly<Record<string, unknown>>;
+
+const PAGE_BYTES = 65_536;
+const OS_PAGE_BYTES = 4_096;
+
+export function writeImage({ memory, globals }: ModuleImage, exports: CoreExports): void {
+  for (const { name, value } of globals) (exports[name] as { value: number }).value = value;
+  if (memory === undefined) return;
+  const { buffer } = grown(memory, exports);
+  const places = memory.segments.map(
+    ({ offset, sizeBytes }) => new Uint8Array(buffer, offset, sizeBytes),
+  );
+  if (memory.bytes === undefined) {
+    readInto(memory, places);
+    return;
+  }
+  let at = 0;
+  for (const place of places) {
+    place.set(new Uint8Array(memory.bytes, at, place.length));
+    at += place.length;
+  }
+}
+
+/** Whether the instance's memory is no larger than the image's. */
+export function isRoomFor({ memory }: ModuleImage, exports: CoreExports): boolean {
+  if (memory === undefined) return true;
+  const { buffer } = exports[memory.name] as Memory;
+  return buffer.byteLength <= memory.pages * PAGE_BYTES;
+}
+
+/** Has the kernel give every page now; they stay zero. */
+export function touchMemory({ memory }: ModuleImage, exports: CoreExports): void {
+  if (memory === undefined) return;
+  const bytes = new Uint8Array(grown(memory, exports).buffer);
+  for (let at = 0; at < bytes.length; at += OS_PAGE_BYTES) bytes[at] = bytes[at] ?? 0;
+}
+
+/** In memory that all threads see; kept for this worker's next instances, too. */
+export function readImage(image: MemoryImage): SharedArrayBuffer {
+  if (image.bytes === undefined) {
+    const bytes = new SharedArrayBuffer(image.sizeBytes);
+    readInto(image, [new Uint8Array(bytes)]);
+    image.bytes = bytes;
+  }
+  return image.bytes;
+}
+
+function grown(image: MemoryImage, exports: CoreExports): Memory {
+  const memory = exports[image.name] as Memory;
+  const missing = image.pages - memory.buffer.byteLength / PAGE_BYTES;
+  if (missing > 0) memory.grow(missing);
+  return memory;
+}
+
+/** Throws `digest_mismatch` where the file is not what was prepared. */
+function readInto(image: MemoryImage, places: readonly Uint8Array<ArrayBufferLike>[]): void {
+  try {
+    const digest = createHash('sha256');
+    const file = openSync(image.path, 'r');
+    try {
+      let from = 0;
+      for (const place of places) {
+        for (let at = 0; at < place.length; ) {
+          const read = readSync(file, place, at, place.length - at, from);
+          if (read === 0) throw new Error('it is too short');
+          at += read;
+          from += read;
+        }
+        digest.update(place);
+      }
+    } finally {
+      closeSync(file);
+    }
+    if (digest.digest('hex') !== image.sha256) throw new Error('it is something else');
+  } catch (cause) {
+    throw new PopmeshError('digest_mismatch', 'A prepared component on disk is damaged', { cause });
+  }
+}
