@@ -10,12 +10,15 @@ const door = (dispose: () => void): Door => ({
   instantiate: async () => ({ memoryBytes: () => 0, dispose }) as unknown as DoorInstance,
 });
 
-const exclusive = (dispose: () => void = () => {}): InstancePool =>
+const exclusive = (
+  dispose: () => void = () => {},
+  mode: 'exclusive' | 'shared' | 'fresh' = 'exclusive',
+): InstancePool =>
   new InstancePool({
     door: door(dispose),
     files: {} as PreparedFiles,
     createContext: () => ({}) as InstanceContext,
-    mode: 'exclusive',
+    mode,
     callsMax: 1_000_000,
     memoryRetireBytes: 1_000,
     spares: 0,
@@ -83,4 +86,34 @@ test('one that still works for its last request is handed on when that is done',
   pool.released(first);
   assert.equal(await second, first);
   assert.equal(pool.made, 1);
+});
+
+test('one that is there is taken at once; what is not there takes waiting', async () => {
+  const pool = exclusive();
+  assert.equal(pool.take(), undefined);
+  await pool.warm();
+  const first = pool.take();
+  assert.equal(first?.running, 1);
+  assert.equal(pool.take(), undefined, 'it is in use');
+  if (first !== undefined) pool.release(first);
+  assert.equal(pool.take(), first);
+});
+
+test('a shared one is taken by all, until it is retired or broken', async () => {
+  const pool = exclusive(() => {}, 'shared');
+  assert.equal(pool.take(), undefined);
+  const first = await pool.acquire();
+  assert.equal(pool.take(), first);
+  assert.equal(first.running, 2);
+  pool.retire(first);
+  assert.equal(pool.take(), undefined);
+  const second = await pool.acquire();
+  assert.notEqual(second, first);
+  assert.equal(pool.take(), second);
+  // The first is put back, too late to matter to the second.
+  pool.retire(first);
+  assert.equal(pool.take(), second);
+  pool.discard(second);
+  assert.equal(pool.take(), undefined);
+  assert.notEqual(await pool.acquire(), second);
 });

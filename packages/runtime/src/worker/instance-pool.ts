@@ -46,6 +46,8 @@ export class InstancePool {
   #leastIdle = 0;
   #callsInWindow = 0;
   #shared: Promise<PooledInstance> | undefined;
+  /** What `#shared` has become. */
+  #current: PooledInstance | undefined;
   #making = 0;
   made = 0;
 
@@ -61,11 +63,21 @@ export class InstancePool {
     this.refill();
   }
 
+  /** One that is there already. Undefined: it takes `acquire`, and waiting. */
+  take(): PooledInstance | undefined {
+    const instance = this.#options.mode === 'shared' ? this.#current : this.#idle.pop();
+    return instance === undefined ? undefined : this.#enter(instance);
+  }
+
   async acquire(): Promise<PooledInstance> {
     const instance =
       this.#options.mode === 'shared'
         ? await this.#acquireShared()
         : (this.#idle.pop() ?? (await this.#hope()) ?? (await this.#make()));
+    return this.#enter(instance);
+  }
+
+  #enter(instance: PooledInstance): PooledInstance {
     instance.running++;
     instance.calls++;
     if (this.#options.mode === 'exclusive') this.#countIdle();
@@ -97,7 +109,10 @@ export class InstancePool {
 
   retire(instance: PooledInstance): void {
     instance.retired = true;
-    if (this.#options.mode === 'shared' && this.#all.has(instance)) this.#shared = undefined;
+    // One that was replaced before takes nothing with it.
+    if (this.#current !== instance) return;
+    this.#shared = undefined;
+    this.#current = undefined;
   }
 
   /** After a trap: nothing in it can go on. */
@@ -107,6 +122,10 @@ export class InstancePool {
     instance.retained.clear();
     this.retire(instance);
     this.#disposeIfIdle(instance, true);
+  }
+
+  get hasSpares(): boolean {
+    return this.#options.mode === 'fresh';
   }
 
   /** For `isolation = "request"`: spares up to the bound, one per event-loop turn. */
@@ -129,6 +148,8 @@ export class InstancePool {
     for (const instance of this.#all) instance.door?.dispose();
     this.#all.clear();
     this.#idle.length = 0;
+    this.#shared = undefined;
+    this.#current = undefined;
   }
 
   /**
@@ -171,7 +192,10 @@ export class InstancePool {
     for (;;) {
       const making = this.#shared ?? this.#makeShared();
       const instance = await making;
-      if (!instance.retired && !instance.broken) return instance;
+      if (!instance.retired && !instance.broken) {
+        if (this.#shared === making) this.#current = instance;
+        return instance;
+      }
       if (this.#shared === making) this.#shared = undefined;
     }
   }

@@ -163,7 +163,7 @@ export class RequestLoop {
     const { pool } = this.#options;
     let instance: PooledInstance;
     try {
-      instance = await pool.acquire();
+      instance = pool.take() ?? (await pool.acquire());
     } catch (caught) {
       this.#explainAndFail(request, PopmeshError.from(caught, 'function_trapped'));
       return;
@@ -186,7 +186,7 @@ export class RequestLoop {
     }
     request.requestPipe?.cancel();
     pool.release(instance);
-    this.#options.schedule(() => pool.refill());
+    if (pool.hasSpares) this.#options.schedule(() => pool.refill());
   }
 
   async #respond(request: RunningRequest, response: GuestResponse): Promise<void> {
