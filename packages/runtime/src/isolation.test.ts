@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { noMetrics, silentLogger } from '@popmesh/contracts';
 import { runtimeConfigSchema } from './config.ts';
 import { executorFlags } from './executor-flags.ts';
-import { GLUE_FILE } from './prepare/generate-options.ts';
+import { MANIFEST_FILE } from './prepare/store.ts';
 import { createRuntime } from './runtime.ts';
 import { Harness, testClock, testRandom } from './testing/harness.ts';
 
@@ -37,7 +37,8 @@ describe('what an executor can read, and as whom it runs', () => {
   async function staged(): Promise<string[]> {
     const files: string[] = [];
     for (const folder of await folders()) {
-      for (const component of await readdir(folder)) files.push(join(folder, component, GLUE_FILE));
+      for (const component of await readdir(folder))
+        files.push(join(folder, component, MANIFEST_FILE));
     }
     return files;
   }
@@ -63,7 +64,7 @@ describe('what an executor can read, and as whom it runs', () => {
     const component = (await readdir(join(harness.directory, 'prepared'))).find((name) =>
       own.includes(name),
     );
-    const source = join(harness.directory, 'prepared', component ?? '', GLUE_FILE);
+    const source = join(harness.directory, 'prepared', component ?? '', MANIFEST_FILE);
     assert.equal((await stat(source)).ino, (await stat(own)).ino, 'the same file, not a copy');
     const flags = executorFlags(join(own, '../..'), runtimeConfigSchema.parse(undefined));
     const { readStaged, readOthers } = await attempts(own, [other, source], flags);
@@ -77,8 +78,8 @@ describe('what an executor can read, and as whom it runs', () => {
     const { uid: otherUid } = await stat(join(other, '../..'));
     assert.notEqual(uid, otherUid);
     const prepared = join(harness.directory, 'prepared');
-    const [component = ''] = await readdir(prepared);
-    const others = [other, join(prepared, component, GLUE_FILE)];
+    const component = (await readdir(prepared)).find((name) => own.includes(name)) ?? '';
+    const others = [other, join(prepared, component, MANIFEST_FILE)];
     // Without the permission model, as if a guest had broken out of it.
     const { readStaged, readOthers } = await attempts(own, others, [], uid);
     assert.equal(readStaged, 'possible');

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { GLUE_FILE } from './prepare/generate-options.ts';
 import type { Prepared } from './prepare/preparer.ts';
-import { MANIFEST_FILE, sha256 } from './prepare/store.ts';
+import { loadPrepared, MANIFEST_FILE, readManifest, sha256 } from './prepare/store.ts';
 import { buildGuest } from './testing/guests.ts';
 import { Harness, testClock } from './testing/harness.ts';
 
@@ -101,25 +100,23 @@ describe('a function that ends its executor', () => {
    * whole process from inside.
    */
   async function poisoned(prepared: Prepared): Promise<Prepared> {
-    const glue = join(prepared.directory, GLUE_FILE);
-    const source = `process.kill(process.pid, 'SIGSEGV');\n${await readFile(glue, 'utf8')}`;
-    const manifestFile = join(prepared.directory, MANIFEST_FILE);
-    const [line = ''] = (await readFile(manifestFile, 'utf8')).split('\n');
-    const manifest = JSON.parse(line) as {
-      files: { name: string; sizeBytes: number; sha256: string }[];
+    const { manifest, files } = await loadPrepared(prepared.directory);
+    const glue = Buffer.from(files.get(GLUE_FILE) ?? '').toString();
+    const source = `process.kill(process.pid, 'SIGSEGV');\n${glue}`;
+    const changed = {
+      name: GLUE_FILE,
+      sizeBytes: Buffer.byteLength(source),
+      sha256: sha256(Buffer.from(source)),
+      file: 'poison',
+      offset: 0,
     };
-    const entry = manifest.files.find((file) => file.name === GLUE_FILE);
-    assert.ok(entry !== undefined);
-    entry.sizeBytes = Buffer.byteLength(source);
-    entry.sha256 = createHash('sha256').update(source).digest('hex');
-    const text = JSON.stringify(manifest);
-    for (const [file, content] of [
-      [glue, source],
-      [manifestFile, `${text}\n${sha256(Buffer.from(text))}\n`],
-    ] as const) {
-      await writeFile(`${file}.new`, content);
-      await rename(`${file}.new`, file);
-    }
+    const line = JSON.stringify({
+      ...manifest,
+      files: manifest.files.map((file) => (file.name === GLUE_FILE ? changed : file)),
+    });
+    await writeFile(join(prepared.directory, 'poison'), source);
+    const text = `${line}\n${sha256(Buffer.from(line))}\n`;
+    await writeFile(join(prepared.directory, MANIFEST_FILE), text);
     return prepared;
   }
 
@@ -205,13 +202,13 @@ describe('files that are damaged while the executor runs', () => {
       const config = create(FunctionConfigSchema, {});
       const targets = [{ version: 1, weight: 1, prepared, config }];
       await harness.runtime.apply({ function: id, revision: 1n, warm: false, targets });
-      const { files } = JSON.parse(
-        (await readFile(join(prepared.directory, MANIFEST_FILE), 'utf8')).split('\n')[0] ?? '',
-      ) as { files: { name: string }[] };
-      const name = files.find((file) => file.name.endsWith('.wasm'))?.name ?? '';
-      const file = join(prepared.directory, name);
+      const { files } = await readManifest(prepared.directory);
+      const code = files.find((it) => it.name.endsWith('.wasm'));
+      assert.ok(code !== undefined);
+      const file = join(prepared.directory, code.file);
       const bytes = await readFile(file);
-      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      const at = code.offset + (code.sizeBytes >> 1);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
       // In place: the executor's link is to the same file.
       await writeFile(file, bytes);
       const answers = await Promise.all([1, 2, 3].map(() => harness.call(id, '/')));
