@@ -12,6 +12,7 @@ import {
 import type { ComponentCode, GlueText, ModuleImage } from '../worker/component-code.ts';
 import type { KeepMessage } from '../worker/wire.ts';
 import { isActive } from './module-facts.ts';
+import { Prefetch } from './prefetch.ts';
 
 /** TypeScript's Node types know only `WebAssembly.Module`. */
 const { compile } = (
@@ -43,6 +44,7 @@ export class ModuleLoader {
   readonly #skeletons = new Map<string, Promise<Skeleton>>();
   /** Those whose images are in memory, the one used last at the end. */
   readonly #withImages = new Map<ComponentCode, number>();
+  readonly #prefetch = new Prefetch();
   #imageBytes = 0;
   /** Core modules compiled so far. */
   compiled = 0;
@@ -89,8 +91,14 @@ export class ModuleLoader {
     }
   }
 
+  /** Nobody asks for it yet: what takes long to read is read when there is time. */
+  prefetch(directory: string): void {
+    if (!this.#loaded.has(directory)) this.#prefetch.add(directory);
+  }
+
   /** Forgets what no deployment uses any more. */
   keepOnly(directories: ReadonlySet<string>): void {
+    this.#prefetch.keepOnly(directories);
     for (const [directory, loading] of this.#loaded) {
       if (directories.has(directory)) continue;
       this.#loaded.delete(directory);
@@ -119,7 +127,7 @@ export class ModuleLoader {
       this.#compile(directory, common),
     );
     const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
-    return {
+    const code: ComponentCode = {
       skeleton: digest,
       glue,
       modules,
@@ -127,6 +135,13 @@ export class ModuleLoader {
       images: imagesOf(directory, manifest),
       sourceMap: hasMap ? join(directory, SOURCE_MAP_FILE) : undefined,
     };
+    this.#prefetch.skip(directory);
+    const images = code.images.flatMap(({ memory }) => {
+      const bytes = memory && this.#prefetch.take(memory.path);
+      return memory === undefined || bytes === undefined ? [] : [[memory.path, bytes] as const];
+    });
+    this.keep(code, { type: 'keep', codeCache: undefined, images });
+    return code;
   }
 
   async #compile(directory: string, files: readonly PreparedFile[]): Promise<Skeleton> {

@@ -124,6 +124,7 @@ export class RoutingTable {
     });
     fresh.push(pool);
     if (deployment.warm) await pool.warm();
+    else this.#loader.prefetch(target.directory);
     return pool;
   }
 
