@@ -105,7 +105,9 @@ export class Watch {
       cpu.polling = false;
     }
     if (slot.state === 'ended' || this.#ending.has(slot)) return;
-    const spentMicros = totalMicros - cpu.totalMicros;
+    // What libuv's threads did for it (compression) is its own, too; never part of a loop.
+    const elsewhereMicros = Atomics.exchange(slot.cells, CELL.offThreadMicros, 0);
+    const spentMicros = totalMicros - cpu.totalMicros + elsewhereMicros;
     const previousMs = cpu.polledMs;
     cpu.polledMs = this.#options.clock.monotonic();
     const turn = Atomics.load(slot.cells, CELL.turn);

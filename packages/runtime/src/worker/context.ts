@@ -4,7 +4,7 @@ import type { PooledInstance } from './instance-pool.ts';
 import { cleanLogLine, LogBudget } from './log-budget.ts';
 import { BytePipe } from './pipes.ts';
 import { stackMapper } from './stack-mapper.ts';
-import type { LoadMessage } from './wire.ts';
+import { CELL, type LoadMessage } from './wire.ts';
 
 /** Builds what each instance gets to see of the host, with this worker's budgets behind it. */
 
@@ -67,6 +67,7 @@ export function createContextFactory(options: ContextOptions) {
       report: (text, stack, id) =>
         log('error', stack === '' ? text : `${text}\n${stack}`, idOf(id)),
       randomBytes: options.randomBytes,
+      charge: (micros) => void Atomics.add(message.cells, CELL.offThreadMicros, micros),
       createPipe: () => new BytePipe(message.pipeBufferBytes),
       retain: (id) => {
         if (instance.broken || instance.retained.size >= RETAINED_MAX) return;

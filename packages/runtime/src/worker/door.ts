@@ -116,6 +116,8 @@ export interface InstanceContext {
   /** An error nobody caught: shown in the function's log with its stack. */
   report(message: string, stack: string, requestId?: number): void;
   randomBytes(length: number): Uint8Array<ArrayBuffer>;
+  /** CPU that another thread spent for the guest; counts like its own. */
+  charge?(micros: number): void;
   /** A new in-memory pipe of `pipeBufferBytes`. */
   createPipe(): Pipe;
   /** Work that outlives the response: the instance is kept until counts match. */

@@ -63,13 +63,14 @@ export class FunctionHost {
   readonly #fetches = new Map<number, PendingFetch>();
   readonly #gone = new IdMap<{ signal: AbortSignal; ended: (() => void)[] }>();
   readonly #crypto = new CryptoHost();
-  readonly #compressions = new Compressions();
+  readonly #compressions: Compressions;
   /** What `report` said last: the reason, should a trap follow. */
   lastReport: string | undefined;
   #pipeId = 0;
 
   constructor(context: InstanceContext) {
     this.#context = context;
+    this.#compressions = new Compressions((micros) => context.charge?.(micros));
     this.#beganMs = context.clock.monotonic();
     this.imports = Object.freeze(Object.assign(Object.create(null), this.#functions()));
   }

@@ -62,7 +62,9 @@ export const CELL = {
   startedBeforeTurn: 2,
   /** Pages of all linear memories when a request last ended. */
   memoryPages: 3,
-  length: 4,
+  /** CPU that other threads spent for the guest since it was last looked at. */
+  offThreadMicros: 4,
+  length: 5,
 } as const;
 
 export interface WorkerLimits {
