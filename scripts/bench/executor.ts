@@ -10,13 +10,18 @@ import { build, loadProject } from '../../packages/builder/src/index.ts';
 import { noMetrics, silentLogger } from '../../packages/contracts/src/index.ts';
 import { realClock, realRandom } from '../../packages/daemon/src/index.ts';
 import { create, FunctionConfigSchema } from '../../packages/protocol/src/index.ts';
-import { createRuntime, type Prepared, type Runtime } from '../../packages/runtime/src/index.ts';
+import {
+  type Artifact,
+  createRuntime,
+  type Prepared,
+  type Runtime,
+} from '../../packages/runtime/src/index.ts';
+import { type ColdStarts, measureColdStarts } from './cold-starts.ts';
 
 export interface ExecutorFigures {
-  /** Request to first byte: the code on disk, the process up, no instance, nothing compiled. */
-  readonly coldInstanceMs: readonly number[];
-  /** From no process to the first function's first byte. */
-  readonly coldProcessMs: number;
+  readonly coldStarts: ColdStarts;
+  /** From no process of that namespace to the first function's first byte. */
+  readonly coldProcessMs: readonly number[];
   readonly memory: {
     /** RSS of the executor, MB. */
     readonly after1000CallsMb: number;
@@ -28,7 +33,7 @@ export interface ExecutorFigures {
   };
 }
 
-const COLD_STARTS = 10;
+const PROCESSES = 8;
 const CALLERS = 16;
 const root = join(import.meta.dirname, '..', '..');
 const never = new AbortController().signal;
@@ -37,19 +42,11 @@ const rssMb = (pid: number | 'self'): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** The same component under another digest: a custom section is added, and nobody reads it. */
-function variant(component: Uint8Array, index: number): Uint8Array {
-  const section = [0, 6, 1, 0x76, ...Buffer.from(String(index).padStart(4, '0'))];
-  return Uint8Array.from([...component, ...section]);
-}
-
-class Bench {
-  readonly #component: Uint8Array;
+export class RuntimeBench {
   readonly #runtime: Runtime;
   readonly #agent = new Agent({ keepAlive: true });
 
-  constructor(component: Uint8Array, directory: string) {
-    this.#component = component;
+  constructor(directory: string) {
     this.#runtime = createRuntime({
       directory,
       identity: { node: 'bench', pop: 'fra', region: 'eu' },
@@ -70,46 +67,62 @@ class Bench {
   }
 
   get pid(): number {
-    return this.#runtime.executors()[0]?.pid ?? 0;
+    return this.#runtime.executors().find((it) => it.namespace === 'bench')?.pid ?? 0;
   }
 
-  url(name: string): string {
-    return `http://${this.#runtime.dataPlanes()[0]?.address}/bench/${name}/`;
+  url(name: string, namespace = 'bench'): string {
+    const plane = this.#runtime.dataPlanes().find((it) => it.namespace === namespace);
+    return `http://${plane?.address}/${namespace}/${name}/`;
   }
 
-  prepare(index: number): Promise<Prepared> {
-    const bytes = variant(this.#component, index);
-    const digest = createHash('sha256').update(bytes).digest('hex');
-    return this.#runtime.prepare({ digest, load: async () => bytes }, { memoryMb: 128 }, never);
+  prepareArtifact(artifact: Artifact): Promise<Prepared> {
+    return this.#runtime.prepare(artifact, { memoryMb: 128 }, never);
   }
 
-  apply(name: string, prepared: Prepared, warm: boolean, isolation = ''): Promise<void> {
+  apply(
+    name: string,
+    prepared: Prepared,
+    warm: boolean,
+    { isolation = '', idleTimeoutMs = 0, namespace = 'bench' } = {},
+  ): Promise<void> {
+    const config = create(FunctionConfigSchema, { isolation, scaling: { idleTimeoutMs } });
     return this.#runtime.apply({
-      function: `bench/${name}`,
+      function: `${namespace}/${name}`,
       revision: 1n,
       warm,
-      targets: [
-        { version: 1, weight: 1, prepared, config: create(FunctionConfigSchema, { isolation }) },
-      ],
+      targets: [{ version: 1, weight: 1, prepared, config }],
     });
   }
 
-  /** Milliseconds from request to first byte. */
-  first(name: string): Promise<number> {
+  remove(name: string, namespace: string): Promise<void> {
+    return this.#runtime.remove(`${namespace}/${name}`);
+  }
+
+  /** Milliseconds from request to first byte, and what was answered. */
+  ask(name: string, namespace?: string): Promise<{ ms: number; text: string; start: string }> {
     const startedMs = performance.now();
     return new Promise((resolve, reject) => {
-      get(this.url(name), { agent: this.#agent }, (response) => {
-        response.once('data', () => resolve(performance.now() - startedMs));
-        if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
+      get(this.url(name, namespace), { agent: this.#agent }, (response) => {
+        let ms = 0;
+        let text = '';
+        response.on('data', (bytes: Buffer) => {
+          if (text === '') ms = performance.now() - startedMs;
+          text += bytes.toString();
+        });
+        const start = String(response.headers['popmesh-start']);
+        response.once('end', () => {
+          if (response.statusCode === 200) resolve({ ms, text, start });
+          else reject(new Error(`status ${response.statusCode}: ${text.slice(0, 200)}`));
+        });
       }).once('error', reject);
     });
   }
 }
 
-async function calls(bench: Bench, name: string, count: number): Promise<void> {
+async function calls(bench: RuntimeBench, name: string, count: number): Promise<void> {
   let left = count;
   const loop = async (): Promise<void> => {
-    while (left-- > 0) await bench.first(name);
+    while (left-- > 0) await bench.ask(name);
   };
   await Promise.all(Array.from({ length: CALLERS }, loop));
 }
@@ -124,23 +137,26 @@ export async function measureExecutor(scratch: string): Promise<ExecutorFigures>
     signal: never,
     onProgress: () => {},
   });
-  const bench = new Bench(new Uint8Array(component), join(scratch, 'runtime'));
+  const bytes = new Uint8Array(component);
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  const bench = new RuntimeBench(join(scratch, 'runtime'));
   await bench.start();
   try {
-    const prepared = await Promise.all(
-      Array.from({ length: COLD_STARTS + 1 }, (_, index) => bench.prepare(index)),
-    );
-    const first = prepared[0] as Prepared;
-    const startedMs = performance.now();
-    await bench.apply('f0', first, false);
-    const coldProcessMs = performance.now() - startedMs + (await bench.first('f0'));
-    const coldInstanceMs: number[] = [];
-    for (let index = 1; index <= COLD_STARTS; index++) {
-      await bench.apply(`f${index}`, prepared[index] as Prepared, false);
-      // The spare thread that the one before took is made again.
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      coldInstanceMs.push(round(await bench.first(`f${index}`)));
+    const coldStarts = await measureColdStarts(bench, scratch);
+    const first = await bench.prepareArtifact({ digest, load: async () => bytes });
+    const coldProcessMs: number[] = [];
+    for (let index = 0; index < PROCESSES; index++) {
+      // The spare process that the one before took is made again.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      const namespace = `process-${index}`;
+      const startedMs = performance.now();
+      await bench.apply('f', first, false, { namespace });
+      await bench.ask('f', namespace);
+      coldProcessMs.push(round(performance.now() - startedMs));
+      await bench.remove('f', namespace);
     }
+    await bench.apply('f0', first, false);
+    await bench.ask('f0');
 
     const beforeIdle = rssMb('self') + rssMb(bench.pid);
     for (let index = 0; index < 500; index++) await bench.apply(`idle-${index}`, first, false);
@@ -150,7 +166,7 @@ export async function measureExecutor(scratch: string): Promise<ExecutorFigures>
     const before = await settledRss(bench.pid);
     await bench.apply('one', first, true);
     const one = await settledRss(bench.pid);
-    await bench.apply('four', first, true, 'request');
+    await bench.apply('four', first, true, { isolation: 'request' });
     await calls(bench, 'four', 8);
     const four = await settledRss(bench.pid);
     const instanceMb = Math.max(0, (four - one - (one - before)) / 3);
@@ -160,8 +176,8 @@ export async function measureExecutor(scratch: string): Promise<ExecutorFigures>
     await calls(bench, 'f0', 99_000);
     const after100000CallsMb = await settledRss(bench.pid);
     return {
-      coldInstanceMs,
-      coldProcessMs: round(coldProcessMs),
+      coldStarts,
+      coldProcessMs,
       memory: {
         after1000CallsMb: round(after1000CallsMb),
         after100000CallsMb: round(after100000CallsMb),

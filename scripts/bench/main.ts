@@ -33,7 +33,10 @@ export interface Report {
   /** One runtime with nothing around it. */
   readonly executor: {
     readonly coldInstanceMs: { readonly p50: number; readonly p99: number };
-    readonly coldProcessMs: number;
+    /** Once more, after the instance has gone. */
+    readonly coldAgainMs: { readonly p50: number; readonly p99: number };
+    readonly coldProcessMs: { readonly p50: number; readonly max: number };
+    readonly prepareMs: { readonly first: number; readonly p50: number; readonly p99: number };
   };
   readonly memory: ExecutorFigures['memory'];
   /** Each server pinned to one core, the load to the other; absent where that cannot be. */
@@ -97,10 +100,26 @@ async function throughput(load: Load, { bare, workerd, mesh }: Served) {
   };
 }
 
+function summary({
+  coldStarts,
+  coldProcessMs,
+}: Omit<ExecutorFigures, 'memory'>): Report['executor'] {
+  const spread = (values: readonly number[]) => ({
+    p50: percentile(values, 50),
+    p99: percentile(values, 99),
+  });
+  return {
+    coldInstanceMs: spread(coldStarts.coldInstanceMs),
+    coldAgainMs: spread(coldStarts.coldAgainMs),
+    coldProcessMs: { p50: percentile(coldProcessMs, 50), max: Math.max(...coldProcessMs) },
+    prepareMs: { first: Math.round(coldStarts.firstPrepareMs), ...spread(coldStarts.prepareMs) },
+  };
+}
+
 async function run(scratch: string): Promise<Report> {
   const load = chooseLoad(note);
   note('one executor: cold starts and memory…');
-  const { coldInstanceMs, coldProcessMs, memory } = await measureExecutor(scratch);
+  const { memory, ...executor } = await measureExecutor(scratch);
 
   note('starting the mesh and its peers…');
   const stops: (() => Promise<void>)[] = [];
@@ -126,13 +145,7 @@ async function run(scratch: string): Promise<Report> {
       ...figures,
       coldStartMs: { p50: percentile(cold, 50), p99: percentile(cold, 99) },
       deployMs: { p50: percentile(deploys, 50), p95: percentile(deploys, 95) },
-      executor: {
-        coldInstanceMs: {
-          p50: percentile(coldInstanceMs, 50),
-          p99: percentile(coldInstanceMs, 99),
-        },
-        coldProcessMs,
-      },
+      executor: summary(executor),
       memory,
     };
   } finally {
@@ -169,9 +182,16 @@ function show(report: Report): void {
   console.log(
     `deploy, from upload to ready in all three places: p50 ${deployMs.p50} ms, p95 ${deployMs.p95} ms`,
   );
-  const { executor, memory } = report;
+  showExecutor(report.executor, report.memory);
+}
+
+function showExecutor(executor: Report['executor'], memory: Report['memory']): void {
+  const { coldInstanceMs, coldAgainMs, coldProcessMs, prepareMs } = executor;
   console.log(
-    `one executor: first instance p50 ${executor.coldInstanceMs.p50} ms, p99 ${executor.coldInstanceMs.p99} ms; process and first instance ${executor.coldProcessMs} ms`,
+    `one executor: first instance p50 ${coldInstanceMs.p50} ms, p99 ${coldInstanceMs.p99} ms; after it has gone p50 ${coldAgainMs.p50} ms, p99 ${coldAgainMs.p99} ms; a namespace without a process p50 ${coldProcessMs.p50} ms, most ${coldProcessMs.max} ms`,
+  );
+  console.log(
+    `checking and preparing: the first JavaScript function ${prepareMs.first} ms, each further one p50 ${prepareMs.p50} ms, p99 ${prepareMs.p99} ms`,
   );
   console.log(
     `memory: ${memory.instanceMb} MB per further instance, ${memory.idle500Mb} MB for 500 idle functions, ${memory.after1000CallsMb} MB after 1,000 calls, ${memory.after100000CallsMb} MB after 100,000`,

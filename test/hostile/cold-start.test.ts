@@ -1,6 +1,8 @@
 /** Many first requests at once, and an executor that is killed under load. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { build, loadProject } from '../../packages/builder/src/index.ts';
 import { until } from '../integration/process.ts';
 import { Neighbour, percentile } from './load.ts';
 import { isAlive } from './process-facts.ts';
@@ -20,18 +22,22 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
   });
   after(() => subject?.stop());
 
-  test(`${FIRST_REQUESTS} first requests at once: all answered`, async (context) => {
+  test(`${FIRST_REQUESTS} first requests at once: one preparation, one compile, all answered`, async (context) => {
     await subject.deploy('cold/one', component, {
       scaling: { min: 0, max: 4, queue: FIRST_REQUESTS, idleTimeoutMs: 1_000 },
     });
     const prepares = () => subject.metric('popmesh_prepare_ms_count', 'outcome="ok"');
     const workers = () => subject.metric('popmesh_executor_workers', 'namespace="cold"');
+    const compiled = () => subject.metric('popmesh_executor_compiled_modules', 'namespace="cold"');
     const one = await Target.of(subject, 'cold/one');
     assert.equal((await one.call('/')).text, 'hello');
     await until(async () => (await workers()) >= 2, 15_000, 'an instance to be seen');
     // Then that is gone, too; the blank spare stays.
     await until(async () => (await workers()) <= 1, 15_000, 'no instance to be there');
     const prepared = await prepares();
+    // Its engine was compiled for the deploy, once; and stays so, for this one and others.
+    const modules = await compiled();
+    assert.ok(modules > 0, 'nothing was compiled');
     const startedMs = performance.now();
     const all = await Promise.all(Array.from({ length: FIRST_REQUESTS }, () => one.call('/')));
     const tookMs = performance.now() - startedMs;
@@ -40,6 +46,15 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
     assert.ok(cold > 0, 'none of them was cold');
     assert.equal(await prepares(), prepared, 'it was prepared again');
     assert.ok((await workers()) <= 5, 'more workers than instances allowed');
+    assert.equal(await compiled(), modules, 'it was compiled again');
+    // Another function with the same engine.
+    const project = await loadProject(join(import.meta.dirname, '../../examples/hello-js'));
+    await subject.deploy('cold/two', (await build(project)).component);
+    assert.equal((await (await Target.of(subject, 'cold/two')).call('/')).status, 200);
+    // Reports come twice a second.
+    const seen = await workers();
+    await until(async () => (await workers()) > seen || (await workers()) > 1, 15_000, 'a report');
+    assert.equal(await compiled(), modules, 'the same engine was compiled again');
     context.diagnostic(
       `${Math.round(tookMs)} ms for all, the first after ` +
         `${Math.round(Math.min(...all.map((it) => it.tookMs)))} ms, ${cold} cold, none prepared again`,
