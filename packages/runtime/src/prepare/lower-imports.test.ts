@@ -10,7 +10,7 @@ import { lowerImports } from './lower-imports.ts';
 import { LOWERED_TEXTS } from './lowered-texts.ts';
 import { trimGlue } from './trim-glue.ts';
 
-/** That guests run on it is what the tests of the door show; hostile ones: abi.test.ts. */
+/** That guests run on it is what the tests of the door show; hostile ones: src/wasi/abi/hostile.test.ts. */
 
 const HELLO = new URL('../../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
 const WASI = '0.2.12';

@@ -32,6 +32,10 @@ export const wasiHttpDoor: Door = {
 interface LinearMemory {
   readonly buffer: ArrayBufferLike;
 }
+interface MeasuredMemory {
+  readonly memory: LinearMemory;
+  buffer: ArrayBufferLike;
+}
 
 /** TypeScript's Node types know only `WebAssembly.Module`. */
 const Wasm = (globalThis as unknown as { WebAssembly: CoreApi }).WebAssembly;
@@ -48,7 +52,7 @@ type Handle = (request: unknown, outparam: unknown) => Promise<unknown>;
 class WasiInstance implements DoorInstance {
   readonly #context: InstanceContext;
   readonly #lifetime = new Lifetime();
-  readonly #memories = new Set<LinearMemory>();
+  readonly #memories: MeasuredMemory[] = [];
   readonly #stdout: LineSink;
   readonly #stderr: LineSink;
   #entrance: Entrance | undefined;
@@ -97,7 +101,7 @@ class WasiInstance implements DoorInstance {
         (module, coreImports) => {
           const core = new Wasm.Instance(module, coreImports);
           for (const value of Object.values(core.exports)) {
-            if (value instanceof Wasm.Memory) instance.#memories.add(value as LinearMemory);
+            if (value instanceof Wasm.Memory) instance.#measure(value as LinearMemory);
           }
           files.created?.(module, core.exports);
           return core;
@@ -149,8 +153,17 @@ class WasiInstance implements DoorInstance {
 
   memoryBytes(): number {
     let total = 0;
-    for (const memory of this.#memories) total += memory.buffer.byteLength;
+    for (const measured of this.#memories) {
+      // Growth detaches the buffer; to ask the memory itself is a native call.
+      if (measured.buffer.byteLength === 0) measured.buffer = measured.memory.buffer;
+      total += measured.buffer.byteLength;
+    }
     return total;
+  }
+
+  #measure(memory: LinearMemory): void {
+    if (this.#memories.some((known) => known.memory === memory)) return;
+    this.#memories.push({ memory, buffer: memory.buffer });
   }
 
   dispose(): void {

@@ -29,21 +29,86 @@ const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** Those by length, so that most names are passed over by theirs alone. */
+const FORBIDDEN_BY_LENGTH: readonly (readonly string[])[] = Array.from(
+  { length: 20 },
+  (_, length) => [...FORBIDDEN_NAMES].filter((name) => name.length === length),
+);
+
+/** Headers as lines, and in `at` where each name and each value begins and ends. */
+export interface HeaderText {
+  readonly lines: string;
+  readonly at: readonly number[];
+}
+
+/** Without those that are forbidden. The lines are the host's own: names in lower case. */
+function scan(lines: string): HeaderText {
+  const at: number[] = [];
+  for (let from = 0; from < lines.length; ) {
+    let to = lines.indexOf('\n', from);
+    if (to < 0) to = lines.length;
+    const colon = lines.indexOf(':', from);
+    if (colon <= from || colon > to) throw new Error('a header line has no name');
+    let valueFrom = colon + 1;
+    let valueTo = to;
+    while (valueFrom < valueTo && isBlank(lines.charCodeAt(valueFrom))) valueFrom++;
+    while (valueFrom < valueTo && isBlank(lines.charCodeAt(valueTo - 1))) valueTo--;
+    const forbidden = FORBIDDEN_BY_LENGTH[colon - from]?.some((name) =>
+      lines.startsWith(name, from),
+    );
+    if (forbidden !== true) at.push(from, colon, valueFrom, valueTo);
+    from = to + 1;
+  }
+  return { lines, at };
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
+
 /**
  * `wasi:http/types` fields: names in lower case, values as latin-1 strings and only made
  * bytes when the guest asks, because most headers of most requests are never looked at.
  */
 export class Fields {
-  #entries: HeaderList = [];
+  #parsed: HeaderList = [];
+  /** What was not parsed yet, and perhaps never is. */
+  #lines: string | undefined;
   #bytes = 0;
   #immutable = false;
 
   /** The host's own: not checked, since it was parsed by the host's HTTP parser. */
   static incoming(headers: HeaderList): Fields {
     const fields = new Fields();
-    fields.#entries = headers.filter(([name]) => !FORBIDDEN_NAMES.has(name));
+    fields.#parsed = headers.filter(([name]) => !FORBIDDEN_NAMES.has(name));
     fields.#immutable = true;
     return fields;
+  }
+
+  /** The same, of a request that brings them as `name: value` lines. */
+  static incomingLines(lines: string): Fields {
+    const fields = new Fields();
+    fields.#lines = lines;
+    fields.#immutable = true;
+    return fields;
+  }
+
+  /** For lowering without a string for each. Undefined when they are no lines any more. */
+  static text(fields: Fields): HeaderText | undefined {
+    return fields.#lines === undefined ? undefined : scan(fields.#lines);
+  }
+
+  get #entries(): HeaderList {
+    if (this.#lines !== undefined) {
+      const { lines, at } = scan(this.#lines);
+      this.#lines = undefined;
+      for (let i = 0; i < at.length; i += 4) {
+        this.#parsed.push([lines.slice(at[i], at[i + 1]), lines.slice(at[i + 2], at[i + 3])]);
+      }
+    }
+    return this.#parsed;
+  }
+
+  set #entries(entries: HeaderList) {
+    this.#parsed = entries;
   }
 
   /** The headers of a message that was made: from now on read-only. */

@@ -95,9 +95,9 @@ class Incoming {
   readonly #fields: Fields;
   #consumed = false;
 
-  constructor(lifetime: Lifetime, headers: [string, string][], body: Body) {
+  constructor(lifetime: Lifetime, fields: Fields, body: Body) {
     this.#lifetime = lifetime;
-    this.#fields = Fields.incoming(headers);
+    this.#fields = fields;
     this.#input = new InputStream(lifetime, body);
   }
 
@@ -127,7 +127,12 @@ export class IncomingRequest extends Incoming {
   #parts: UrlParts | undefined;
 
   constructor(lifetime: Lifetime, request: GuestRequest) {
-    super(lifetime, request.headers, request.body);
+    const { headerLines } = request;
+    const fields =
+      headerLines === undefined
+        ? Fields.incoming(request.headers)
+        : Fields.incomingLines(headerLines);
+    super(lifetime, fields, request.body);
     this.#method = request.method;
     this.#url = request.url;
   }
@@ -163,7 +168,7 @@ export class IncomingResponse extends Incoming {
   readonly #status: number;
 
   constructor(lifetime: Lifetime, response: GuestResponse) {
-    super(lifetime, response.headers, response.body);
+    super(lifetime, Fields.incoming(response.headers), response.body);
     this.#status = response.status;
   }
 

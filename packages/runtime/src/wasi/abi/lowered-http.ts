@@ -1,5 +1,5 @@
 import { ResponseOutparam } from '../exchange.ts';
-import { Fields, type HeaderError } from '../fields.ts';
+import { Fields, type HeaderError, type HeaderText } from '../fields.ts';
 import type { IncomingBody, IncomingRequest } from '../http-incoming.ts';
 import type { Tagged } from '../http-method.ts';
 import { OutgoingBody, type OutgoingResponse } from '../http-outgoing.ts';
@@ -63,6 +63,16 @@ function putTagged(ports: Ports, at: number, value: Tagged, index: number | unde
   if (index === undefined) memory.putText(at + 4, String(value.val));
 }
 
+/** `list<tuple<string, list<u8>>>` */
+function putLines(memory: GuestMemory, pointer: number, { lines, at }: HeaderText): void {
+  const out = memory.range(pointer, 8, 4);
+  const list = memory.allocate(at.length * 4, 4);
+  for (let i = 0; i < at.length; i += 2) {
+    memory.putSlice(list + i * 4, lines, at[i] as number, at[i + 1] as number);
+  }
+  memory.putPair(out, list, at.length / 4);
+}
+
 export const LOWERED_HTTP: LoweredFunctions = {
   'wasi:http/types#new Fields': ({ tables: [fields] }) => {
     const all = fields as Resources<Fields>;
@@ -109,7 +119,13 @@ export const LOWERED_HTTP: LoweredFunctions = {
   'wasi:http/types#Fields.entries': ({ memory, tables: [fields] }) => {
     const all = fields as Resources<Fields>;
     return (self: number, result: number) => {
-      const entries = Fields.list(all.get(self));
+      const headers = all.get(self);
+      const text = Fields.text(headers);
+      if (text !== undefined) {
+        putLines(memory, result, text);
+        return;
+      }
+      const entries = Fields.list(headers);
       const out = memory.range(result, 8, 4);
       const list = memory.allocate(entries.length * 16, 4);
       for (let i = 0; i < entries.length; i++) {

@@ -1,10 +1,23 @@
 /** Test rig: the lowered functions over a real memory, with tables of handles as the glue has. */
 import { IdMap } from '../../id-map.ts';
+import { IncomingRequest } from '../http-incoming.ts';
 import { createOutgoingClasses } from '../http-outgoing.ts';
 import { Lifetime } from '../readiness.ts';
 import type { LinearMemory } from './guest-memory.ts';
 import { createLowering } from './lowering.ts';
 import { Resources } from './resources.ts';
+
+export const request = (lifetime: Lifetime) =>
+  new IncomingRequest(lifetime, {
+    method: 'BREW',
+    url: 'http://häuser.example:8080/straße?q=1',
+    headers: [
+      ['accept', 'text/plain'],
+      ['x-latin', 'ÿé'],
+      ['host', 'not shown'],
+    ],
+    body: { kind: 'text', text: 'body' },
+  });
 
 interface GrowingMemory extends LinearMemory {
   grow(pages: number): number;
