@@ -87,6 +87,8 @@ export function assemble({ message, code, door, clock, post }: AssembleOptions):
       throw error;
     },
     onWork: () => loop.beginTurn(),
+    // Each request runs as far as it can before the next begins: so a loop is known by its own.
+    between: (run) => queueMicrotask(() => process.nextTick(run)),
     onRecord: (reader) => loop.receiveRecord(reader),
     onBatch: (batch) => loop.receive(batch),
   });
