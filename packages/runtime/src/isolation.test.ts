@@ -16,8 +16,14 @@ import { Harness, testClock, testRandom } from './testing/harness.ts';
 const isRoot = process.getuid?.() === 0;
 const FIRST_UID = 61_000;
 
-const uidOf = async (pid: number): Promise<number> =>
-  Number(/^Uid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+const uidOf = async (pid: number | string): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
+};
+
+async function childrenOf(pid: number): Promise<string[]> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ');
+}
 
 describe('what an executor can read, and as whom it runs', () => {
   let harness: Harness;
@@ -91,6 +97,25 @@ describe('what an executor can read, and as whom it runs', () => {
     const uids = await Promise.all(pids.map(uidOf));
     assert.equal(new Set(uids).size, pids.length, uids.join());
     for (const uid of uids) assert.ok(uid >= FIRST_UID && uid < FIRST_UID + 500, `${uid}`);
+  });
+
+  test('so has the child that prepares an upload', { skip: !isRoot && 'needs root' }, async () => {
+    // Not of an engine that was prepared already: that needs no child.
+    const rust = new URL('../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
+    const preparing = harness.prepare(new Uint8Array(await readFile(rust)));
+    const uids = new Set<number>();
+    let over = false;
+    void preparing.finally(() => (over = true)).catch(() => {});
+    while (!over) {
+      for (const pid of await childrenOf(process.pid)) {
+        const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        if (command.includes('prepare/child.ts')) uids.add(await uidOf(pid));
+      }
+      await testClock.sleep(1);
+    }
+    await preparing;
+    const [uid = 0] = [...uids].filter((it) => !Number.isNaN(it));
+    assert.ok(uid >= FIRST_UID && uid < FIRST_UID + 500, [...uids].join());
   });
 
   test('the folder goes with the namespace', async () => {

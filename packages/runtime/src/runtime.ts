@@ -123,6 +123,7 @@ class NodeRuntime implements Runtime {
       store: this.#store,
       config: this.#config,
       clock: options.clock,
+      withUser: (run) => this.#spares.withUser(run),
     });
     this.#spares = new SpareExecutors({
       root: join(options.directory, 'executors'),

@@ -6,7 +6,8 @@ import { type CodeImage, codeImage } from './code-image.ts';
 import type { RuntimeConfig } from './config.ts';
 import { codePaths } from './executor-flags.ts';
 import { EXECUTOR_ENTRY, ExecutorProcess } from './executor-process.ts';
-import { closedPath, ExecutorUsers } from './executor-user.ts';
+import { closedPath, type ExecutorUser, ExecutorUsers } from './executor-user.ts';
+import { jcoFolders } from './prepare/jco-location.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Stage } from './stage.ts';
 
@@ -90,6 +91,16 @@ export class SpareExecutors {
     this.#folders.add(removed);
     await removed;
     this.#folders.delete(removed);
+  }
+
+  /** A user for another process that works on what strangers wrote. */
+  async withUser<T>(run: (user: ExecutorUser | undefined) => Promise<T>): Promise<T> {
+    const user = this.#users?.take();
+    try {
+      return await run(user);
+    } finally {
+      if (user !== undefined) this.#users?.release(user);
+    }
   }
 
   async stop(): Promise<void> {
@@ -185,7 +196,7 @@ export class SpareExecutors {
       logger.warn('executors run as root: executorUidFrom is 0');
       return undefined;
     }
-    const needed = [process.execPath, EXECUTOR_ENTRY, root, ...codePaths()];
+    const needed = [process.execPath, EXECUTOR_ENTRY, root, ...codePaths(), ...jcoFolders()];
     const closed = await closedPath(needed);
     if (closed === undefined) return new ExecutorUsers(config.executorUidFrom, USERS_MAX);
     logger.warn('executors run as root: other users cannot read what they need', {

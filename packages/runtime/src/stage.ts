@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ExecutorUser } from './executor-user.ts';
 
@@ -92,20 +92,45 @@ export class Stage {
   async #linkAll(directory: string): Promise<void> {
     const into = this.#inside(directory);
     await mkdir(into, { recursive: true });
-    // The folder above is what keeps others out; the files are shared with their folders.
-    if (this.#user !== undefined) await chmod(into, 0o755);
     const files = await readdir(directory);
+    if (this.#user !== undefined) await openToOthers(directory, files, into);
     await Promise.all(files.map((file) => this.#link(join(directory, file), join(into, file))));
   }
 
-  /** In one step, for the executor may be reading what was there. */
   async #link(from: string, to: string): Promise<void> {
-    if (this.#user !== undefined) await chmod(from, READABLE_BY_ALL);
+    try {
+      await link(from, to);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') await this.#replace(from, to);
+      // Not every file system has hard links.
+      else await copyFile(from, to, constants.COPYFILE_FICLONE);
+    }
+  }
+
+  /** In one step, for the executor may be reading what was there. */
+  async #replace(from: string, to: string): Promise<void> {
     const temporary = `${to}.new-${this.#temporaries++}`;
-    // Not every file system has hard links.
     await link(from, temporary).catch(() => copyFile(from, temporary, constants.COPYFILE_FICLONE));
     await rename(temporary, to);
     // Two links of the same file are left as they are by `rename`.
     await rm(temporary, { force: true });
   }
+}
+
+/**
+ * Readable by users that own nothing. The folder above is what keeps others out; the files are
+ * shared with other folders. All were written under the same mask, so one shows how it is.
+ */
+async function openToOthers(
+  directory: string,
+  files: readonly string[],
+  into: string,
+): Promise<void> {
+  await chmod(into, 0o755);
+  const [first] = files;
+  if (first === undefined) return;
+  const { mode } = await stat(join(directory, first));
+  if ((mode & READABLE_BY_ALL) === READABLE_BY_ALL) return;
+  await Promise.all(files.map((file) => chmod(join(directory, file), READABLE_BY_ALL)));
 }

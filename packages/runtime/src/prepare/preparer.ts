@@ -10,7 +10,7 @@ import { checkHostFunctions } from './host-functions.ts';
 import { jcoVersion } from './jco-location.ts';
 import { checkInitialPages, limitMemory } from './limit-memory.ts';
 import { type PlacedImage, placeImages } from './place-images.ts';
-import { type Transpiled, transpileInChild } from './run-child.ts';
+import { type Transpiled, type TranspileLimits, transpileInChild } from './run-child.ts';
 import { takeSkeleton } from './skeleton.ts';
 import { SOURCE_MAP_FILE, sourceMapOf } from './source-map.ts';
 import { loadPrepared, type PreparedStore, sha256 } from './store.ts';
@@ -50,11 +50,14 @@ export interface Prepared {
   readonly memoryMb: number;
 }
 
+type WithUser = <T>(run: (user: TranspileLimits['user']) => Promise<T>) => Promise<T>;
+
 export class Preparer {
   readonly #store: PreparedStore;
   readonly #config: RuntimeConfig;
   readonly #clock: Clock;
   readonly #running = new Map<string, { promise: Promise<Prepared>; abort: AbortController }>();
+  readonly #withUser: WithUser;
   readonly #jcoVersion = jcoVersion();
   /** Being transpiled, by the digest of the skeleton. */
   readonly #skeletons = new Map<string, Promise<Usable>>();
@@ -65,10 +68,17 @@ export class Preparer {
   #waiting = 0;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: { store: PreparedStore; config: RuntimeConfig; clock: Clock }) {
+  constructor(options: {
+    store: PreparedStore;
+    config: RuntimeConfig;
+    clock: Clock;
+    /** Runs its argument with a user for the child; undefined for the daemon's own. */
+    withUser?: WithUser;
+  }) {
     this.#store = options.store;
     this.#config = options.config;
     this.#clock = options.clock;
+    this.#withUser = options.withUser ?? ((run) => run(undefined));
   }
 
   /** Single flight per key; callers that come later share the first one's outcome. */
@@ -244,17 +254,15 @@ export class Preparer {
   ): Promise<Usable> {
     const { door } = facts;
     this.transpiled++;
+    const { prepareDeadlineMs, prepareHeapMb, prepareOutputBytesMax } = this.#config;
+    const limits = {
+      deadlineMs: prepareDeadlineMs,
+      heapMb: prepareHeapMb,
+      outputBytesMax: prepareOutputBytesMax,
+    };
     const { files, imports } = await this.#inTurn(() =>
-      transpileInChild(
-        component,
-        facts,
-        {
-          deadlineMs: this.#config.prepareDeadlineMs,
-          heapMb: this.#config.prepareHeapMb,
-          outputBytesMax: this.#config.prepareOutputBytesMax,
-        },
-        this.#clock,
-        signal,
+      this.#withUser((user) =>
+        transpileInChild(component, facts, { ...limits, user }, this.#clock, signal),
       ),
     );
     const glue = files.get(GLUE_FILE);

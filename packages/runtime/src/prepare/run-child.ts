@@ -12,6 +12,8 @@ export interface TranspileLimits {
   readonly deadlineMs: number;
   readonly heapMb: number;
   readonly outputBytesMax: number;
+  /** Another than the daemon's, where the daemon is root. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface Transpiled {
@@ -63,7 +65,7 @@ export async function transpileInChild(
       CHILD,
       facts.door,
     ],
-    { env: {}, cwd: dirname(CHILD), stdio: ['pipe', 'pipe', 'pipe'] },
+    { env: {}, cwd: dirname(CHILD), stdio: ['pipe', 'pipe', 'pipe'], ...limits.user },
   );
   let verdict: PopmeshError | undefined;
   const refuse = (error: PopmeshError): void => {
