@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, PopmeshError, type Random } from '@popmesh/contracts';
 import type { ExecutorInit, ExecutorLoad, FromExecutor, ToExecutor } from './control.ts';
 import { DataPlane } from './data-plane.ts';
+import { PlainListener } from './http1/plain-listener.ts';
 import { LogRelay } from './log-relay.ts';
 import { ModuleLoader } from './module-loader.ts';
 import { Repairs } from './repairs.ts';
@@ -41,6 +42,7 @@ const REQUEST_HEAD_BYTES_MAX = 16 * 1024;
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #server: Server;
+  readonly #plain: PlainListener;
   readonly #routes: RoutingTable;
   readonly #dataPlane: DataPlane;
   readonly #watch: Watch;
@@ -110,6 +112,13 @@ export class Executor {
       this.#dataPlane.serve,
     );
     this.#server.maxConnections = config.connectionsMax;
+    this.#plain = new PlainListener({
+      server: this.#server,
+      clock,
+      keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+      headersTimeoutMs: config.headersTimeoutMs,
+      handle: (head, exchange) => this.#dataPlane.handle(head, exchange),
+    });
   }
 
   start(): void {
@@ -168,6 +177,7 @@ export class Executor {
     this.#watch.stop();
     this.#server.close();
     this.#server.closeAllConnections();
+    this.#plain.closeAll();
     await this.#routes.close();
     await this.#supply.close();
     const logs = this.#logs.take();
@@ -189,6 +199,7 @@ export class Executor {
   async #drain(): Promise<void> {
     this.#dataPlane.draining = true;
     this.#server.closeIdleConnections();
+    this.#plain.closeIdle();
     await this.#dataPlane.whenIdle();
     this.#report();
   }
@@ -227,6 +238,7 @@ export class Executor {
       const nowMs = clock.monotonic();
       for (const pool of this.#routes.pools()) pool.sweep(nowMs);
       this.#watch.sweep();
+      this.#plain.sweep(nowMs);
       const logs = this.#logs.take();
       if (logs !== undefined) this.#parts.send({ type: 'logs', ...logs });
     });

@@ -6,7 +6,7 @@ import type { ResponseHead } from '../response-head.ts';
  * `ServerExchange` over node:http for all others.
  */
 export interface Exchange {
-  /** The whole request has arrived. */
+  /** The whole body has arrived; asked only where there is one. */
   readonly bodyComplete: boolean;
 
   /** Who is told that the client went away; before anything else below is called. */
