@@ -1,5 +1,4 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError, type Random, type Timer } from '@popmesh/contracts';
 import { type CodeImage, codeImage } from './code-image.ts';
@@ -121,14 +120,15 @@ export class SpareExecutors {
     const { root, config, random, logger } = this.#options;
     const name = Buffer.from(random.bytes(9)).toString('base64url');
     const user = this.#users?.take();
-    const stage = await Stage.create(join(root, name), user);
+    const path = join(root, name);
     try {
+      const stage = await Stage.create(path, user);
       const image = await this.#image;
       return new ExecutorProcess({ stage, user, config, image, logger });
     } catch (cause) {
-      // Where even the change of user is not allowed, it is thrown at once.
-      await stage.remove();
+      await rm(path, { recursive: true, force: true });
       if (user === undefined) throw cause;
+      // Root without the right to give files away, or to become somebody else.
       this.#giveUpUsers(String(cause));
       return await this.#create();
     }
@@ -191,7 +191,7 @@ export class SpareExecutors {
   /** Undefined where executors run as the daemon does. */
   async #findUsers(): Promise<ExecutorUsers | undefined> {
     const { config, logger, root } = this.#options;
-    if (userInfo().uid !== 0) return undefined;
+    if (process.geteuid?.() !== 0) return undefined;
     if (config.executorUidFrom === 0) {
       logger.warn('executors run as root: executorUidFrom is 0');
       return undefined;
