@@ -49,13 +49,16 @@ let common: CommonCode | undefined;
 
 async function load(message: LoadMessage): Promise<void> {
   const first = await blank;
+  // One that does not fit is let go.
+  blank = Promise.resolve(undefined);
   const code = withCommon(message.code, common);
+  common = undefined;
   const door = withBlank(doorOf(message.door), code, first);
   const post = (batch: Batch, transfer: ArrayBuffer[]): void => port?.postMessage(batch, transfer);
   const assembled = assemble({ message, code, door, clock, post });
   ({ loop, inbox } = assembled);
   await assembled.pool.warm();
-  giveBack({ code, cells: message.cells, clock, reply });
+  giveBack({ code, loop: assembled.loop, cells: message.cells, clock, reply });
 }
 
 async function makeReady({ code, door }: MakeReadyMessage): Promise<BlankInstance | undefined> {
