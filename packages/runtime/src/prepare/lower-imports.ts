@@ -134,15 +134,20 @@ function openHandle(
   isKnown: (name: string, text: string) => boolean,
 ): string | undefined {
   const [text] = HANDLE.exec(source) ?? [];
-  if (text === undefined || !isKnown('handle', text)) return undefined;
+  if (text === undefined) return undefined;
+  const postReturn = /\b(postReturn\d+)\(\);/.exec(text)?.[1];
+  if (!isKnown(postReturn === undefined ? 'handle' : 'handle, then post-return', text)) {
+    return undefined;
+  }
   if (/\bconst createTask = \(\) => \{/.test(source)) return undefined;
   const core = /fn: \(\) => (\w+)\(handle0, handle1\)/.exec(text)?.[1];
   const [request, outparam] = normalise(text).tables;
+  const after = postReturn === undefined ? '' : `, () => ${postReturn}`;
   const before = source.length;
   const opened = source.replace(
     new RegExp(`(\\n {2}${core} = WebAssembly\\.promising\\()(exports\\d+\\['[^'\\n]+'\\])\\);`),
     (_, start: string, value: string) =>
-      `${start}$popmesh.handle(${value}, $resources${request}, $resources${outparam}));`,
+      `${start}$popmesh.handle(${value}, $resources${request}, $resources${outparam}${after}));`,
   );
   return opened.length === before ? undefined : opened;
 }
@@ -164,7 +169,7 @@ function normalise(text: string): { digest: string; tables: readonly string[] } 
       if (!tables.includes(id)) tables.push(id);
       return `${kind}_${tables.indexOf(id)}`;
     })
-    .replace(/\b(memory|realloc|_trampoline)\d+\b/g, '$1_')
+    .replace(/\b(memory|realloc|_trampoline|postReturn)\d+\b/g, '$1_')
     .replace(/\bincomingHandler\d*Handle\b/g, 'incomingHandler')
     .replace(/@0\.2\.\d+#/g, '@#')
     .replace(/([A-Za-z])\$\d+\b/g, '$1')

@@ -40,4 +40,5 @@ export const LOWERED_TEXTS: Readonly<Record<string, string>> = {
   'wasi:io/streams#OutputStream.blockingWriteZeroesAndFlush': 'c5ebe633911f4f48e4fb',
   'wasi:io/streams#OutputStream.blockingSplice': '7d10915a5bbfd99f837b',
   handle: '41a8ea595a87f8093650',
+  'handle, then post-return': '8baaf2022cb11c94530a',
 };

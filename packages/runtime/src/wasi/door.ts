@@ -117,9 +117,7 @@ class WasiInstance implements DoorInstance {
     };
     const handle = findHandle(exports);
     instance.#entrance =
-      guest === undefined
-        ? callEach(handle, events)
-        : new Turnstile(guest.core, guest.requests, guest.outparams, events);
+      guest === undefined ? callEach(handle, events) : new Turnstile(guest, events);
     return instance;
   }
 

@@ -6,7 +6,7 @@ import { LOWERED_HTTP } from './lowered-http.ts';
 import { LOWERED_IO } from './lowered-io.ts';
 import { type Captures, Resources } from './resources.ts';
 import { TextCache } from './text-cache.ts';
-import type { CoreHandle } from './turnstile.ts';
+import type { CoreHandle, GuestHandle } from './turnstile.ts';
 
 /**
  * Our own canonical lowering of the host functions that every request calls: core functions
@@ -39,13 +39,6 @@ export type LoweredFunctions = Readonly<Record<string, (ports: Ports) => CoreFun
 const LOWERED: ReadonlyMap<string, (ports: Ports) => CoreFunction> = new Map(
   Object.entries({ ...LOWERED_HTTP, ...LOWERED_IO }),
 );
-
-/** What the turnstile needs of the instance; the glue gives it where nothing waits jco's way. */
-export interface GuestHandle {
-  readonly core: CoreHandle;
-  readonly requests: Resources<object>;
-  readonly outparams: Resources<object>;
-}
 
 export const loweredNames = (): string[] => [...LOWERED.keys()];
 
@@ -91,8 +84,15 @@ export function createLowering(host: LoweringHost) {
       core: CoreHandle,
       requests: Resources<object>,
       outparams: Resources<object>,
+      findPostReturn?: () => () => void,
     ): CoreHandle => {
-      guest = { core, requests, outparams };
+      const postReturn = (): void => {
+        if (findPostReturn === undefined) return;
+        leave.allowed = false;
+        findPostReturn()();
+        leave.allowed = true;
+      };
+      guest = { core, requests, outparams, postReturn };
       return core;
     },
 

@@ -8,16 +8,22 @@ const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 10; turn++) await undefined;
 };
 
-function open(core: (request: object, outparam: object) => void) {
+function open(
+  core: (request: object, outparam: object) => void,
+  postReturn: () => void = () => {},
+) {
   const requests = newTable<object>();
   const outparams = newTable<object>();
   const seen: string[] = [];
   const handle: CoreHandle = (request, outparam) =>
     core(requests.take(request), outparams.take(outparam));
-  const turnstile = new Turnstile(handle, requests, outparams, {
-    returned: () => void seen.push('returned'),
-    trapped: (caught) => void seen.push(`trapped: ${(caught as Error).message}`),
-  });
+  const turnstile = new Turnstile(
+    { core: handle, requests, outparams, postReturn },
+    {
+      returned: () => void seen.push('returned'),
+      trapped: (caught) => void seen.push(`trapped: ${(caught as Error).message}`),
+    },
+  );
   return { turnstile, seen };
 }
 
@@ -47,6 +53,23 @@ test('nobody enters while one is inside, or after a trap', async () => {
   await settle();
   assert.deepEqual(seen, ['trapped: unreachable']);
   assert.throws(() => turnstile.enter({}, {}), /not waiting/);
+});
+
+test('what has to run afterwards runs first, and may trap', async () => {
+  let afterwards = 0;
+  const { turnstile, seen } = open(
+    () => seen.push('handle'),
+    () => {
+      seen.push('post-return');
+      if (++afterwards === 2) throw new Error('unreachable');
+    },
+  );
+  turnstile.enter({}, {});
+  await settle();
+  turnstile.enter({}, {});
+  await settle();
+  const first = ['handle', 'post-return', 'returned'];
+  assert.deepEqual(seen, [...first, 'handle', 'post-return', 'trapped: unreachable']);
 });
 
 test('closed: one that sleeps is ended in silence, one that runs goes no further', async () => {

@@ -23,6 +23,15 @@ export interface EntranceEvents {
 /** The guest's own `handle`, of two handles. */
 export type CoreHandle = (request: number, outparam: number) => void;
 
+/** What the glue tells of it, where nothing waits jco's way (lowering.ts). */
+export interface GuestHandle {
+  readonly core: CoreHandle;
+  readonly requests: Resources<object>;
+  readonly outparams: Resources<object>;
+  /** Has to run when `core` has returned. */
+  readonly postReturn: () => void;
+}
+
 /** What of the WebAssembly API TypeScript's Node types do not know. */
 interface Api {
   readonly Module: new (bytes: Uint8Array) => WebAssembly.Module;
@@ -76,20 +85,18 @@ export class Turnstile implements Entrance {
   #closed: Error | undefined;
   #outparam = 0;
 
-  constructor(
-    core: CoreHandle,
-    requests: Resources<object>,
-    outparams: Resources<object>,
-    events: EntranceEvents,
-  ) {
-    this.#requests = requests;
-    this.#outparams = outparams;
+  constructor(guest: GuestHandle, events: EntranceEvents) {
+    this.#requests = guest.requests;
+    this.#outparams = guest.outparams;
     const { exports } = new Wasm.Instance(MODULE, {
       '': {
         next: new Wasm.Suspending(() => this.#next()),
         outparam: () => this.#outparam,
-        handle: core,
-        returned: () => events.returned(),
+        handle: guest.core,
+        returned: () => {
+          guest.postReturn();
+          events.returned();
+        },
       },
     });
     Wasm.promising(exports.serve)().catch((caught: unknown) => {
