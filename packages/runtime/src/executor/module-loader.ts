@@ -120,7 +120,8 @@ export class ModuleLoader {
   }
 
   async #load(directory: string): Promise<ComponentCode> {
-    const manifest = await readManifest(directory);
+    const ready = this.#prefetch.take(directory);
+    const manifest = ready?.manifest ?? (await readManifest(directory));
     const common = manifest.files.filter(({ name }) => isCommon(name));
     const digest = skeletonDigest(manifest, common);
     const { glue, modules, active } = await touch(this.#skeletons, digest, () =>
@@ -135,12 +136,7 @@ export class ModuleLoader {
       images: imagesOf(directory, manifest),
       sourceMap: hasMap ? join(directory, SOURCE_MAP_FILE) : undefined,
     };
-    this.#prefetch.skip(directory);
-    const images = code.images.flatMap(({ memory }) => {
-      const bytes = memory && this.#prefetch.take(memory.path);
-      return memory === undefined || bytes === undefined ? [] : [[memory.path, bytes] as const];
-    });
-    this.keep(code, { type: 'keep', codeCache: undefined, images });
+    this.keep(code, { type: 'keep', codeCache: undefined, images: ready?.images ?? [] });
     return code;
   }
 

@@ -24,9 +24,11 @@ test('an image is read as it is on disk, and given away once', async () => {
   prefetch.add(prepared.directory);
   const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
   await prefetch.idle();
-  const image = new Uint8Array(prefetch.take(path) ?? new SharedArrayBuffer(0));
+  const image = new Uint8Array(
+    prefetch.take(prepared.directory)?.images[0]?.[1] ?? new SharedArrayBuffer(0),
+  );
   assert.equal(digest(image), digest(await readFile(path)));
-  assert.equal(prefetch.take(path), undefined);
+  assert.equal(prefetch.take(prepared.directory), undefined);
 });
 
 test('a damaged one is not taken for the image', async () => {
@@ -37,11 +39,11 @@ test('a damaged one is not taken for the image', async () => {
   await writeFile(path, broken);
   prefetch.add(prepared.directory);
   await prefetch.idle();
-  assert.equal(prefetch.take(path), undefined);
+  assert.equal(prefetch.take(prepared.directory), undefined);
   await writeFile(path, bytes);
   prefetch.add(prepared.directory);
   await prefetch.idle();
-  assert.ok(prefetch.take(path) !== undefined);
+  assert.ok(prefetch.take(prepared.directory) !== undefined);
 });
 
 test('what is no longer deployed goes', async () => {
@@ -49,5 +51,5 @@ test('what is no longer deployed goes', async () => {
   prefetch.add(prepared.directory);
   await prefetch.idle();
   prefetch.keepOnly(new Set());
-  assert.equal(prefetch.take(path), undefined);
+  assert.equal(prefetch.take(prepared.directory), undefined);
 });

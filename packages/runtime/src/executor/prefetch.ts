@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { readManifest } from '../prepare/store.ts';
+import { join } from 'node:path';
+import { type PreparedFile, type PreparedManifest, readManifest } from '../prepare/store.ts';
 
 /**
  * Memory images of functions that were deployed and not asked for yet, read and verified one
@@ -9,17 +9,24 @@ import { readManifest } from '../prepare/store.ts';
  * for, those that were deployed first; nothing is compiled, and nothing of a guest runs.
  */
 
+export interface Prefetched {
+  readonly manifest: PreparedManifest;
+  /** Its memory images by path, verified. */
+  readonly images: readonly (readonly [path: string, bytes: SharedArrayBuffer])[];
+}
+
 export class Prefetch {
   static readonly bytesMax = 32 * 1024 * 1024;
   static readonly waitingMax = 64;
-  /** By path. */
-  readonly #images = new Map<string, SharedArrayBuffer>();
+  /** By directory. */
+  readonly #ready = new Map<string, Prefetched>();
   readonly #waiting = new Set<string>();
   #bytes = 0;
   #running: Promise<void> | undefined;
 
   add(directory: string): void {
     if (this.#bytes >= Prefetch.bytesMax || this.#waiting.size >= Prefetch.waitingMax) return;
+    if (this.#ready.has(directory)) return;
     this.#waiting.add(directory);
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
@@ -31,25 +38,19 @@ export class Prefetch {
     await this.#running;
   }
 
-  /** What was read of it; the caller's from now on. */
-  take(path: string): SharedArrayBuffer | undefined {
-    const image = this.#images.get(path);
-    if (image !== undefined) this.#drop(path, image);
-    return image;
+  /** What was read of it; the caller's from now on, who reads the rest. */
+  take(directory: string): Prefetched | undefined {
+    this.#waiting.delete(directory);
+    const ready = this.#ready.get(directory);
+    this.#ready.delete(directory);
+    for (const [, bytes] of ready?.images ?? []) this.#bytes -= bytes.byteLength;
+    return ready;
   }
 
   keepOnly(directories: ReadonlySet<string>): void {
-    for (const directory of this.#waiting) {
-      if (!directories.has(directory)) this.#waiting.delete(directory);
+    for (const directory of [...this.#waiting, ...this.#ready.keys()]) {
+      if (!directories.has(directory)) this.take(directory);
     }
-    for (const [path, image] of this.#images) {
-      if (!directories.has(dirname(path))) this.#drop(path, image);
-    }
-  }
-
-  /** Somebody loads it already. */
-  skip(directory: string): void {
-    this.#waiting.delete(directory);
   }
 
   async #run(): Promise<void> {
@@ -61,25 +62,29 @@ export class Prefetch {
   }
 
   async #read(directory: string): Promise<void> {
-    const { images, files } = await readManifest(directory);
-    for (const { memory } of images) {
-      const file = files.find(({ name }) => name === memory?.file);
-      if (file === undefined || this.#bytes + file.sizeBytes > Prefetch.bytesMax) continue;
-      const path = join(directory, file.file);
-      const bytes = await readFile(path);
-      // In Node's thread pool: on the HTTP thread it would take 1.3 ms.
-      const digest = await webcrypto.subtle.digest('SHA-256', bytes);
-      if (Buffer.from(digest).toString('hex') !== file.sha256) return;
-      if (!this.#waiting.has(directory)) return;
-      const image = new SharedArrayBuffer(bytes.length);
-      new Uint8Array(image).set(bytes);
-      this.#images.set(path, image);
-      this.#bytes += image.byteLength;
-    }
+    const manifest = await readManifest(directory);
+    const files = manifest.files.filter(({ name }) =>
+      manifest.images.some(({ memory }) => memory?.file === name),
+    );
+    const sizeBytes = files.reduce((total, file) => total + file.sizeBytes, 0);
+    if (files.length === 0 || this.#bytes + sizeBytes > Prefetch.bytesMax) return;
+    const images = await Promise.all(files.map((file) => readImage(directory, file)));
+    if (!this.#waiting.has(directory)) return;
+    this.#ready.set(directory, { manifest, images });
+    this.#bytes += sizeBytes;
   }
+}
 
-  #drop(path: string, image: SharedArrayBuffer): void {
-    this.#images.delete(path);
-    this.#bytes -= image.byteLength;
-  }
+async function readImage(
+  directory: string,
+  file: PreparedFile,
+): Promise<[string, SharedArrayBuffer]> {
+  const path = join(directory, file.file);
+  const bytes = await readFile(path);
+  // In Node's thread pool: on the HTTP thread it would take 1.3 ms.
+  const digest = await webcrypto.subtle.digest('SHA-256', bytes);
+  if (Buffer.from(digest).toString('hex') !== file.sha256) throw new Error('it is damaged');
+  const image = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(image).set(bytes);
+  return [path, image];
 }
