@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { until } from '../integration/process.ts';
 import { boundariesOf, join, type Section, sectionsOf, withMemoryPages } from './binaries.ts';
 import { factsOf, format, type ProcessFacts } from './process-facts.ts';
+import { randomFrom } from './random.ts';
 import { buildHostile, Subject, Target } from './subject.ts';
 import { generatedUploads, type Upload } from './uploads-generated.ts';
 
@@ -22,17 +23,6 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   import_not_allowed: 422,
   payload_too_large: 413,
 };
-
-/** mulberry32: the same mutations again for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 describe('hostile uploads', { timeout: 150_000 }, () => {
   let subject: Subject;
