@@ -75,7 +75,7 @@ export class Slot implements Runner {
     this.#inbox = new Inbox({
       ring: this.#fromWorker,
       schedule,
-      patience: IDLE_TURNS,
+      expects: () => this.inflight.size > 0 || this.zombies.size > 0,
       onBroken: () => void this.end(),
       onWork: () => {},
       onRecord: (reader) => this.#receiveRecord(reader),
@@ -279,6 +279,4 @@ export class Slot implements Runner {
 }
 
 const PIPE = 3;
-/** Turns of the event loop in which this thread looks for more before it sleeps. */
-const IDLE_TURNS = 1;
 const PAGE_BYTES = 65_536;

@@ -53,7 +53,7 @@ class World {
     this.#inbox = new Inbox({
       ring,
       schedule: (run) => this.reader.later.push(run),
-      patience: choose(3),
+      expects: () => choose(3) > 0,
       ...(choose(2) === 0 ? {} : { between: (run) => this.reader.later.unshift(run) }),
       onBroken: assert.fail,
       onWork: () => {},
@@ -179,7 +179,6 @@ describe('two ends of a ring', () => {
       const inbox = new Inbox({
         ring: back,
         schedule: (run) => setImmediate(run),
-        patience: 0,
         onBroken: reject,
         onWork: () => {},
         onRecord: (reader) => take(reader.words[reader.at >> 2] as number),

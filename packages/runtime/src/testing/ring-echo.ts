@@ -25,7 +25,6 @@ function send(item: number): void {
 const inbox = new Inbox({
   ring: there,
   schedule,
-  patience: 0,
   onBroken: (error) => {
     throw error;
   },

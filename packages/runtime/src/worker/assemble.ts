@@ -30,8 +30,6 @@ export interface Assembled {
 
 /** Fresh instances made ahead of need, each with a memory of its own. */
 const SPARE_INSTANCES_MAX = 4;
-/** Turns of the event loop in which this thread looks for more before it sleeps. */
-const IDLE_TURNS = 1;
 
 export function assemble({ message, code, door, clock, post }: AssembleOptions): Assembled {
   const { limits, isolation, concurrency } = message;
@@ -82,7 +80,6 @@ export function assemble({ message, code, door, clock, post }: AssembleOptions):
   const inbox = new Inbox({
     ring: message.toWorker,
     schedule,
-    patience: IDLE_TURNS,
     onBroken: (error) => {
       throw error;
     },

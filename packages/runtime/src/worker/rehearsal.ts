@@ -54,7 +54,6 @@ export async function rehearse(code: ComponentCode, clock: Clock): Promise<void>
   const inbox = new Inbox({
     ring: fromWorker,
     schedule,
-    patience: 0,
     onBroken: () => {},
     onWork: () => {},
     onRecord: () => answered(),
