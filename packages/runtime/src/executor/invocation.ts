@@ -15,7 +15,7 @@ import { tenths } from './tenths.ts';
 /** The slot that runs an invocation, as far as the invocation needs it. */
 export interface Runner {
   sendChunk(id: number, bytes: Uint8Array): void;
-  sendEnd(id: number, error: string): void;
+  sendEnd(id: number, error: string, trailers: string): void;
   sendCredit(id: number, bytes: number): void;
   /** Linear memories of the worker, all instances together. */
   readonly memoryBytes: number;
@@ -121,11 +121,11 @@ export class Invocation implements ExchangeUser {
     this.runner?.sendChunk(this.id, bytes);
   }
 
-  bodyEnd(error: string): void {
+  bodyEnd(error: string, trailers: string): void {
     if (this.#bodyEnded) return;
     this.#bodyEnded = true;
     if (this.settled) return;
-    if (this.#collected === undefined) this.runner?.sendEnd(this.id, error);
+    if (this.#collected === undefined) this.runner?.sendEnd(this.id, error, trailers);
     else if (error === '' && this.#bytesIn === this.#collected.length) {
       this.bodyKind = BODY_KIND.bytes;
       this.body = this.#collected;
@@ -188,13 +188,24 @@ export class Invocation implements ExchangeUser {
     });
   }
 
-  end(error: string): void {
+  end(error: string, trailerLines: string): void {
     if (this.settled) return;
+    const trailers = this.#trailers(trailerLines);
     const short = this.#promisedBytes >= 0 && this.#bytesOut < this.#promisedBytes;
     const whole = error === '' && (!short || this.options.method === 'HEAD');
-    if (whole) this.options.exchange.end();
+    if (whole) this.options.exchange.end(trailers);
     else this.options.exchange.abort();
     this.#settle(whole ? undefined : 'function_threw');
+  }
+
+  /** The body is out and was whole, so trailers that are not valid are left out. */
+  #trailers(lines: string): ResponseHead | undefined {
+    if (lines === '') return undefined;
+    try {
+      return this.options.host.headers.read(lines);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Answers with an error, or cuts the connection when the head is out. */

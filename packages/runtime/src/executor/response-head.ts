@@ -38,12 +38,21 @@ export interface ResponseHead {
   readonly flat: readonly string[];
   /** The same as header lines, each with its line end. */
   readonly text: string;
+  /** The content-length that the function gave, which only an answer to HEAD uses; -1 for none. */
+  readonly lengthBytes: number;
 }
 
-export function toHead(flat: readonly string[]): ResponseHead {
+/** What `content-length` is to say. */
+export const saidLength = (
+  isHead: boolean,
+  head: ResponseHead,
+  body: string | Uint8Array,
+): number => (isHead && body.length === 0 && head.lengthBytes > 0 ? head.lengthBytes : body.length);
+
+export function toHead(flat: readonly string[], lengthBytes = -1): ResponseHead {
   let text = '';
   for (let i = 0; i < flat.length; i += 2) text += `${flat[i]}: ${flat[i + 1]}\r\n`;
-  return { flat, text };
+  return { flat, text, lengthBytes };
 }
 
 export class ResponseHeaders {
@@ -52,7 +61,7 @@ export class ResponseHeaders {
   read(lines: string): ResponseHead {
     const cached = this.#cache.get(lines);
     if (cached !== undefined) return cached;
-    const head = toHead(parse(lines));
+    const head = toHead(parse(lines), lengthIn(lines));
     if (lines.length <= RESPONSE_HEAD_LIMITS.cachedBlockLengthMax) {
       if (this.#cache.size >= RESPONSE_HEAD_LIMITS.cachedBlocksMax) this.#cache.clear();
       this.#cache.set(lines, head);
@@ -78,6 +87,13 @@ function parse(lines: string): string[] {
   }
   if (flat.length > 2 * RESPONSE_HEAD_LIMITS.headersMax) throw invalid('it has too many headers');
   return flat;
+}
+
+const LENGTH = /(?:^|\n)content-length:[\t ]*(\d{1,15})[\t ]*(?:\n|$)/i;
+
+function lengthIn(lines: string): number {
+  const length = LENGTH.exec(lines)?.[1];
+  return length === undefined ? -1 : Number(length);
 }
 
 export function checkStatus(status: number): void {

@@ -151,8 +151,8 @@ export class Slot implements Runner {
     this.#outbox.push(TO_WORKER.chunk, id, bytes);
   }
 
-  sendEnd(id: number, error: string): void {
-    this.#outbox.push(TO_WORKER.end, id, error);
+  sendEnd(id: number, error: string, trailers: string): void {
+    this.#outbox.push(TO_WORKER.end, id, error, trailers);
   }
 
   sendCredit(id: number, bytes: number): void {
@@ -217,8 +217,8 @@ export class Slot implements Runner {
         case FROM_WORKER.end: {
           const invocation = this.inflight.get(id);
           this.#settle(id);
-          invocation?.end(batch[at + 2] as string);
-          at += 3;
+          invocation?.end(batch[at + 2] as string, batch[at + 3] as string);
+          at += 4;
           break;
         }
         case FROM_WORKER.failed: {

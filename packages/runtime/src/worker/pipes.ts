@@ -58,8 +58,9 @@ export class BytePipe implements Pipe {
     return this.#state !== 'cancelled';
   }
 
-  close(error = ''): void {
+  close(error = '', trailers?: string): void {
     if (this.#state !== 'open') return;
+    if (trailers !== undefined && trailers !== '') this.trailers = trailers;
     this.#state = error === '' ? 'ended' : 'broken';
     this.#error = error;
     if (this.#state === 'broken') this.#drop();

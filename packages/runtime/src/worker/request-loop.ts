@@ -3,7 +3,7 @@ import { IdMap } from '../id-map.ts';
 import type { RingReader } from '../ring/byte-ring.ts';
 import type { Outbox } from '../ring/outbox.ts';
 import { readRequest, writeResponse } from '../ring/records.ts';
-import type { Body, GuestRequest, GuestResponse, HeaderList } from './door.ts';
+import type { Body, GuestRequest, GuestResponse, HeaderList, Pipe } from './door.ts';
 import { toHeaderLines, toHeaderList } from './header-lines.ts';
 import type { InstancePool, PooledInstance } from './instance-pool.ts';
 import { BytePipe } from './pipes.ts';
@@ -90,7 +90,8 @@ export class RequestLoop {
         const request = this.running.get(id);
         const value = batch[at + 2];
         if (operation === TO_WORKER.chunk) request?.requestPipe?.push(value as Uint8Array);
-        else if (operation === TO_WORKER.end) request?.requestPipe?.close(value as string);
+        else if (operation === TO_WORKER.end)
+          request?.requestPipe?.close(value as string, batch[at + 3] as string);
         else if (operation === TO_WORKER.credit && request !== undefined) {
           request.creditBytes += value as number;
           request.onCredit?.();
@@ -223,10 +224,7 @@ export class RequestLoop {
     }
   }
 
-  async #pump(
-    request: RunningRequest,
-    pipe: { read(): Promise<Uint8Array | undefined> },
-  ): Promise<void> {
+  async #pump(request: RunningRequest, pipe: Pick<Pipe, 'read' | 'trailers'>): Promise<void> {
     const { outbox } = this.#options;
     let error = '';
     try {
@@ -246,7 +244,8 @@ export class RequestLoop {
     }
     if (request.settled) return;
     this.#settle(request);
-    outbox.push(FROM_WORKER.end, request.id, error.slice(0, 500));
+    const trailers = error === '' ? (pipe.trailers ?? '') : '';
+    outbox.push(FROM_WORKER.end, request.id, error.slice(0, 500), trailers);
   }
 
   #abort(id: number): void {

@@ -16,7 +16,7 @@ export const TO_WORKER = {
   request: 1,
   /** id, bytes */
   chunk: 2,
-  /** id, error ('' for a clean end) */
+  /** id, error ('' for a clean end), trailers as lines */
   end: 3,
   /** id */
   abort: 4,
@@ -30,7 +30,7 @@ export const FROM_WORKER = {
   response: 1,
   /** id, bytes */
   chunk: 2,
-  /** id, error; settles */
+  /** id, error, trailers as lines; settles */
   end: 3,
   /** id, code, message; settles */
   failed: 4,
@@ -44,7 +44,7 @@ export const FROM_WORKER = {
   instances: 8,
 } as const;
 
-export const FIELDS_TO_WORKER: Readonly<Record<number, number>> = { 1: 8, 2: 2, 3: 2, 4: 1, 5: 2 };
+export const FIELDS_TO_WORKER: Readonly<Record<number, number>> = { 1: 8, 2: 2, 3: 3, 4: 1, 5: 2 };
 
 /** `latin1`: a string with one character per byte, made of a record by the HTTP thread. */
 export const BODY_KIND = { none: 0, bytes: 1, text: 2, pipe: 3, latin1: 4 } as const;

@@ -21,14 +21,16 @@ const OWN = 'popmesh-version: 7\r\n';
 export class User implements ExchangeUser {
   readonly parts: Buffer[] = [];
   ended: string | undefined;
+  trailers = '';
   gone = 0;
   readonly #changed: (() => void)[] = [];
   bodyBytes(bytes: Uint8Array): void {
     this.parts.push(Buffer.from(bytes));
     this.#tell();
   }
-  bodyEnd(error: string): void {
+  bodyEnd(error: string, trailers: string): void {
     this.ended = error;
+    this.trailers = trailers;
     this.#tell();
   }
   clientGone(): void {
@@ -241,6 +243,44 @@ export function exchangeContract(serverFor: ServerFor): void {
         client.send(post(3, 'xyz') + post(2, 'uv'));
         await client.read(/\|xyz/);
         await client.read(/\|uv/);
+      },
+    );
+  });
+
+  test('trailers behind chunks, none where the length was said', async () => {
+    const trailers = toHead(['x-sum', '7', 'x-end', 'yes']);
+    await serve(
+      (head, exchange) => {
+        exchange.use(new User());
+        exchange.begin(200, HEAD, OWN, head.target === '/said' ? 4 : -1);
+        exchange.write(Buffer.from('body'), () => exchange.end(trailers));
+      },
+      async (client) => {
+        client.send(GET);
+        const all = await client.read(/0\r\n(?:[^\r]+\r\n)*\r\n$/);
+        assert.match(all, /\r\n4\r\nbody\r\n0\r\nx-sum: 7\r\nx-end: yes\r\n\r\n$/);
+        client.send('GET /said HTTP/1.1\r\nHost: a\r\n\r\n');
+        assert.match(await client.read(/body$/), /content-length: 4/i);
+        client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+        assert.doesNotMatch(await client.read(WHOLE), /x-sum/);
+        client.send(GET);
+        assert.match(await client.read(/yes\r\n\r\n$/), /^HTTP\/1\.1 200 /);
+      },
+    );
+  });
+
+  test('HEAD: the length that the function says, where it sends no body', async () => {
+    const head = toHead(['x-one', '1'], 1_234);
+    await serve(
+      (_, exchange) => {
+        exchange.use(new User());
+        exchange.respond(200, head, OWN, '');
+      },
+      async (client) => {
+        client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+        assert.match(await client.read(WHOLE), /\r\ncontent-length: 1234\r\n/i);
+        client.send(GET);
+        assert.match(await client.read(WHOLE), /\r\ncontent-length: 0\r\n/i);
       },
     );
   });

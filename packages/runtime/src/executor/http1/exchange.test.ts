@@ -17,7 +17,29 @@ const overHttp = (handle: Handle): Server =>
     ),
   );
 
-describe('an exchange over node:http', () => exchangeContract(overHttp));
+describe('an exchange over node:http', () => {
+  exchangeContract(overHttp);
+
+  test('trailers behind the chunks of a request', async () => {
+    const user = new User();
+    await withServer(
+      overHttp,
+      (_, exchange) => {
+        exchange.use(user);
+        exchange.readBody();
+        void user
+          .until(() => user.ended !== undefined)
+          .then(() => exchange.respond(200, toHead([]), '', user.trailers));
+      },
+      async (client) => {
+        client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+        client.send('3\r\nabc\r\n0\r\nX-Sum: 7\r\nx-sum: 8\r\n\r\n');
+        await client.read(/x-sum: 7\nx-sum: 8\n$/);
+      },
+    );
+    assert.equal(user.text, 'abc');
+  });
+});
 
 const clock = clockFrom({
   now: () => Date.now(),

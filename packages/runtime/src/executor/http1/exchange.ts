@@ -25,7 +25,8 @@ export interface Exchange {
 
   /**
    * The whole answer. Sets `content-length`, `date` and what concerns the connection, and leaves
-   * the body out where the method or the status has none. `own` are our header lines, each with
+   * the body out where the method or the status has none. An answer to HEAD without a body has
+   * the length that the head says it would have. `own` are our header lines, each with
    * its line end; a body that is a string has one character per byte.
    */
   respond(status: number, head: ResponseHead, own: string, body: string | Uint8Array): void;
@@ -34,7 +35,8 @@ export interface Exchange {
   begin(status: number, head: ResponseHead, own: string, lengthBytes: number): void;
   /** Takes the bytes over; `taken` is called when the connection has, which is the backpressure. */
   write(bytes: Uint8Array, taken: () => void): void;
-  end(): void;
+  /** `trailers` go out where the body went in chunks. */
+  end(trailers?: ResponseHead): void;
 
   /** Cuts the connection, so that the client sees that the answer is not whole. */
   abort(): void;
@@ -42,8 +44,8 @@ export interface Exchange {
 
 export interface ExchangeUser {
   bodyBytes(bytes: Uint8Array): void;
-  /** Once; '' for a whole body. */
-  bodyEnd(error: string): void;
+  /** Once; '' for a whole body, and then the trailers behind it as lines. */
+  bodyEnd(error: string, trailers: string): void;
   /** May come when everything is over. */
   clientGone(): void;
 }

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawBuffer } from '../../ring/byte-ring.ts';
 import type { RequestHead } from '../request-head.ts';
-import type { ResponseHead } from '../response-head.ts';
+import { type ResponseHead, saidLength } from '../response-head.ts';
 import type { Exchange, ExchangeUser } from './exchange.ts';
 import type { PlainParser } from './plain-request.ts';
 
@@ -108,7 +108,7 @@ export class PlainConnection implements Exchange {
 
   respond(status: number, head: ResponseHead, own: string, body: string | Uint8Array): void {
     const bodiless = status === 204 || status === 304;
-    const length = bodiless ? '' : `content-length: ${body.length}\r\n`;
+    const length = bodiless ? '' : `content-length: ${saidLength(this.#isHead, head, body)}\r\n`;
     const text = this.#head(status, head, own, length);
     const socket = this.#socket;
     if (bodiless || this.#isHead || body.length === 0) socket.write(text, 'latin1');
@@ -143,8 +143,8 @@ export class PlainConnection implements Exchange {
     }
   }
 
-  end(): void {
-    if (this.#chunked) this.#socket.write('0\r\n\r\n', 'latin1');
+  end(trailers?: ResponseHead): void {
+    if (this.#chunked) this.#socket.write(`0\r\n${trailers?.text ?? ''}\r\n`, 'latin1');
     this.#finish();
   }
 
@@ -243,7 +243,7 @@ export class PlainConnection implements Exchange {
     this.#bodyLeft -= size;
     const user = this.#user;
     user?.bodyBytes(size < unread.length ? unread.subarray(0, size) : unread);
-    if (this.#bodyLeft === 0) user?.bodyEnd('');
+    if (this.#bodyLeft === 0) user?.bodyEnd('', '');
   }
 
   /** False when the connection was handed over. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ResponseHead } from '../response-head.ts';
+import { type ResponseHead, saidLength } from '../response-head.ts';
 import type { Exchange, ExchangeUser } from './exchange.ts';
 
 /** An exchange over node:http, for all that the plain parser leaves to it. */
@@ -25,8 +25,8 @@ export class ServerExchange implements Exchange {
   readBody(): void {
     const request = this.#request;
     request.on('data', (bytes: Buffer) => this.#user?.bodyBytes(bytes));
-    request.on('end', () => this.#user?.bodyEnd(''));
-    request.on('error', () => this.#user?.bodyEnd('the client broke off'));
+    request.on('end', () => this.#user?.bodyEnd('', linesOf(request.rawTrailers)));
+    request.on('error', () => this.#user?.bodyEnd('the client broke off', ''));
   }
 
   pauseBody(): void {
@@ -49,7 +49,8 @@ export class ServerExchange implements Exchange {
   respond(status: number, head: ResponseHead, own: string, body: string | Uint8Array): void {
     const headers = withOwn(head, own);
     const bodiless = status === 204 || status === 304;
-    if (!bodiless) headers.push('content-length', String(body.length));
+    const isHead = this.#request.method === 'HEAD';
+    if (!bodiless) headers.push('content-length', String(saidLength(isHead, head, body)));
     this.#response.writeHead(status, headers);
     if (bodiless || body.length === 0) this.#response.end();
     else if (typeof body === 'string') this.#response.end(body, 'latin1');
@@ -67,7 +68,9 @@ export class ServerExchange implements Exchange {
     this.#response.write(bytes, taken);
   }
 
-  end(): void {
+  end(trailers?: ResponseHead): void {
+    // Left out by node:http where there are no chunks.
+    if (trailers !== undefined) this.#response.addTrailers(pairsOf(trailers.flat));
     this.#response.end();
   }
 
@@ -83,4 +86,17 @@ function withOwn(head: ResponseHead, own: string): string[] {
     if (at > 0) headers.push(line.slice(0, at), line.slice(at + 2));
   }
   return headers;
+}
+
+/** Names and values in turn as lines; what node:http let pass as a value has no line break. */
+function linesOf(flat: readonly string[]): string {
+  let lines = '';
+  for (let i = 0; i < flat.length; i += 2) lines += `${flat[i]?.toLowerCase()}: ${flat[i + 1]}\n`;
+  return lines;
+}
+
+function pairsOf(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
+  return pairs;
 }
