@@ -4,10 +4,6 @@ import type { FunctionId } from '@popmesh/contracts';
 export class Recency {
   readonly #order = new Set<FunctionId>();
 
-  get size(): number {
-    return this.#order.size;
-  }
-
   used(id: FunctionId): void {
     this.#order.delete(id);
     this.#order.add(id);

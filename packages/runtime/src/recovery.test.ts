@@ -68,22 +68,24 @@ describe('an executor that is killed', () => {
   });
 
   test('what was used last has an instance before it is asked again', async () => {
-    const [first, second]: FunctionId[] = ['warm/used', 'warm/never'];
+    const [first, second, standing]: FunctionId[] = ['warm/used', 'warm/never', 'warm/standing'];
     const component = await buildGuest(counting('warm'));
     for (const id of [first, second] as FunctionId[]) await harness.deploy(id, {}, component);
+    await harness.deploy(standing as FunctionId, { scaling: { min: 1 } }, component);
     await harness.call(first as FunctionId, '/');
     // The daemon knows what was used by the reports of the executor.
-    const used = () => harness.runtime.usage().find((row) => row.function === first);
+    const used = () =>
+      harness.runtime.usage().find((row) => row.function === first && row.requests > 0);
     while (used() === undefined) await testClock.sleep(20);
     const address = harness.address('warm');
     await killed('warm');
-    // A blank worker, and one that has become an instance.
-    const workers = () =>
-      harness.runtime.executors().find((it) => it.namespace === 'warm')?.workers ?? 0;
-    while (workers() < 2) await testClock.sleep(20);
+    const slots = () =>
+      harness.runtime.executors().find((it) => it.namespace === 'warm')?.slots ?? 0;
+    while (slots() < 2) await testClock.sleep(20);
     const start = async (id: FunctionId): Promise<string> =>
       String((await harness.call(id, '/', { ...address, agent: false })).headers['popmesh-start']);
     assert.equal(await start(first as FunctionId), 'warm');
+    assert.equal(await start(standing as FunctionId), 'warm', 'one that must always have some');
     assert.equal(await start(second as FunctionId), 'cold');
   });
 });

@@ -62,6 +62,8 @@ export interface ExecutorStatus {
   readonly pid: number | undefined;
   /** Threads, blank ones counted in; 0 until its first report. */
   readonly workers: number;
+  /** Of these, how many have become a function's and are ready. */
+  readonly slots: number;
 }
 
 export interface Runtime extends Startable {
@@ -226,6 +228,7 @@ class NodeRuntime implements Runtime {
       namespace,
       pid,
       workers: this.#loads.get(namespace)?.workers ?? 0,
+      slots: this.#loads.get(namespace)?.slots ?? 0,
     }));
   }
 

@@ -167,12 +167,14 @@ export class ExecutorSupervisor {
     process.logger = logger;
     child.on('message', (message) => this.#receive(message as FromExecutor));
     child.once('exit', (code, signal) => this.#onExit(process, code, signal, startedMs));
+    let isRestart = false;
     const deadline = clock.setTimer(config.executorStartMs, () => child.kill('SIGKILL'));
     try {
       // It may have ended before anybody listened; then no exit will be heard.
       if (process.hasEnded) this.#onExit(process, child.exitCode, child.signalCode, startedMs);
       const before = this.#last;
       this.#last = undefined;
+      isRestart = before !== undefined;
       if (before !== undefined) {
         await process.stage.inherit(before.stage);
         void source.gone(before);
@@ -184,15 +186,22 @@ export class ExecutorSupervisor {
     } finally {
       deadline.cancel();
     }
-    if (this.#recency.size > 0) this.#warm(process);
+    if (isRestart) this.#warm(process);
   }
 
-  /** The one used last first. By route alone every first request would wait for an instance. */
+  /**
+   * The one used last first, and then those that are never to be without an instance. By route
+   * alone every first request would wait for one.
+   */
   #warm(process: ExecutorProcess): void {
-    const functions = this.#recency
-      .latest()
-      .filter((id) => this.#accepted.has(id) && !this.#suspects.has(id))
-      .slice(0, WARMED_MAX);
+    const known = (id: FunctionId): boolean => this.#accepted.has(id) && !this.#suspects.has(id);
+    const used = this.#recency.latest().filter(known).slice(0, WARMED_MAX);
+    const standing = this.#accepted
+      .values()
+      .filter(({ targets }) => targets.some(({ plan }) => plan.scaling.min > 0))
+      .map((deployment) => deployment.function)
+      .filter(known);
+    const functions = [...new Set([...used, ...standing])];
     if (functions.length > 0) process.send({ type: 'warm', functions });
   }
 

@@ -72,6 +72,8 @@ export interface ExecutorLoad {
   readonly queued: number;
   readonly capacity: number;
   readonly workers: number;
+  /** Slots that stand ready or run something. */
+  readonly slots: number;
   /** Core modules compiled since the process began. */
   readonly compiled: number;
   /** What the whole process holds, shared pages counted in. */

@@ -260,10 +260,12 @@ export class Executor {
     let running = 0;
     let queued = 0;
     let capacity = 0;
+    let slots = 0;
     for (const pool of this.#routes.pools()) {
       running += pool.running;
       queued += pool.queued;
       capacity += pool.capacity;
+      for (const slot of pool.slots) if (slot.state === 'ready') slots++;
     }
     const nowMs = this.#parts.clock.monotonic();
     const idle = this.#idleSlots().slice(0, IDLE_REPORTED_MAX);
@@ -273,6 +275,7 @@ export class Executor {
       queued,
       capacity,
       workers: this.#supply.alive,
+      slots,
       compiled: this.#loader.compiled,
       residentBytes: this.#parts.residentBytes(),
       idleMs: idle.map((slot) => nowMs - slot.idleSinceMs),

@@ -90,8 +90,10 @@ export class SlotPool {
   async warm(): Promise<void> {
     const missing = Math.max(1, this.options.target.plan.scaling.min) - this.slots.size;
     const start = async (): Promise<void> => {
-      // With all threads taken it is enough that the code is whole: the first request starts it.
-      if (this.options.supply.isFull) await this.options.load();
+      // With all threads or all memory taken it is enough that the code is whole: the first
+      // request starts it.
+      const { supply, isStarved } = this.options;
+      if (supply.isFull || isStarved()) await this.options.load();
       else await this.#startSlot().catch(ignoreOverload);
     };
     await Promise.all(Array.from({ length: missing }, start));
