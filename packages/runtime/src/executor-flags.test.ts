@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runtimeConfigSchema } from './config.ts';
 import { executorFlags } from './executor-flags.ts';
+import { EXECUTOR_ENTRY } from './executor-process.ts';
 
 test('under the executor’s flags little is possible', async () => {
   const entry = fileURLToPath(new URL('./testing/prisoner.ts', import.meta.url));
@@ -31,4 +32,16 @@ test('under the executor’s flags little is possible', async () => {
     readOthers: [],
     environment: 0,
   });
+});
+
+test('an executor whose daemon went while it was still loading ends, too', async () => {
+  const child = fork(EXECUTOR_ENTRY, [], {
+    execArgv: executorFlags('/nonexistent', runtimeConfigSchema.parse(undefined)),
+    env: {},
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  child.disconnect();
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.equal(code, 0);
 });
