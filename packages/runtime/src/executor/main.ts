@@ -77,8 +77,6 @@ process.on('message', (message: ToExecutor) => {
 });
 
 process.on('disconnect', () => process.exit(0));
-// It may have gone while this process was still loading.
-if (!process.connected) process.exit(0);
 // The node daemon decides when executors end; a terminal's ^C reaches the whole group.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {
