@@ -1,7 +1,6 @@
 import { PopmeshError } from '@popmesh/contracts';
-import { ByteReader } from '../check/bytes.ts';
+import { ByteReader, leb } from '../check/bytes.ts';
 import { type Limits, readLimits } from '../check/core-module.ts';
-import { u32Leb } from './encode-sections.ts';
 import { PAGE_BYTES } from './module-image.ts';
 
 /**
@@ -38,7 +37,7 @@ export function limitMemory(module: Uint8Array, memoryMb: number, tableMax: numb
 
 function rewrite(id: number, section: ByteReader, max: number, memoryMb: number): Uint8Array {
   const total = section.u32('count');
-  const body: number[] = [...u32Leb(total)];
+  const body: number[] = [...leb(total)];
   for (let i = 0; i < total; i++) {
     if (id === TABLE) {
       const start = section.offset;
@@ -48,9 +47,9 @@ function rewrite(id: number, section: ByteReader, max: number, memoryMb: number)
     }
     const limits: Limits = readLimits(section, id === MEMORY ? 'memory' : 'table');
     if (limits.initial > max) throw tooLarge(id, limits.initial, max, memoryMb);
-    body.push(1, ...u32Leb(limits.initial), ...u32Leb(Math.min(limits.maximum ?? max, max)));
+    body.push(1, ...leb(limits.initial), ...leb(Math.min(limits.maximum ?? max, max)));
   }
-  return Uint8Array.from([id, ...u32Leb(body.length), ...body]);
+  return Uint8Array.from([id, ...leb(body.length), ...body]);
 }
 
 function tooLarge(id: number, initial: number, max: number, memoryMb: number): PopmeshError {

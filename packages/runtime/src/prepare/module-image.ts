@@ -1,6 +1,6 @@
-import { ByteReader } from '../check/bytes.ts';
+import { ByteReader, leb } from '../check/bytes.ts';
 import { readLimits } from '../check/core-module.ts';
-import { lebSection, sectionOf, u32Leb } from './encode-sections.ts';
+import { lebSection, sectionOf } from './encode-sections.ts';
 
 /**
  * Takes out of a core module what a snapshot put into it: the content of its memory, the
@@ -174,7 +174,7 @@ function readVariables(section: Section | undefined, imported: number): Variable
   if (section === undefined) return none;
   const { reader } = section;
   const total = reader.u32('globals');
-  const body: number[] = [...u32Leb(total)];
+  const body: number[] = [...leb(total)];
   const values: (GlobalValue & { index: number })[] = [];
   for (let i = 0; i < total; i++) {
     const start = reader.offset;
@@ -227,13 +227,13 @@ function withGlobals(section: Section, count: number, values: Variables['values'
   const start = new ByteReader(bytes, end - bodyLength(section), end);
   start.u32('exports');
   const added = values.flatMap(({ name, index }) => [
-    ...u32Leb(name.length),
+    ...leb(name.length),
     ...Buffer.from(name),
     3,
-    ...u32Leb(index),
+    ...leb(index),
   ]);
   return lebSection(EXPORT, [
-    Uint8Array.from(u32Leb(count + values.length)),
+    Uint8Array.from(leb(count + values.length)),
     bytes.subarray(start.offset, end),
     Uint8Array.from(added),
   ]);
@@ -262,7 +262,7 @@ function readMemory(
   const segments = readSegments(data.reader, pages * PAGE_BYTES);
   if (segments === undefined) return undefined;
   const limits = maximum === undefined ? [0] : [1];
-  const sizes = [...u32Leb(SKELETON_PAGES), ...(maximum === undefined ? [] : u32Leb(maximum))];
+  const sizes = [...leb(SKELETON_PAGES), ...(maximum === undefined ? [] : leb(maximum))];
   return {
     section: sectionOf(MEMORY, Uint8Array.from([1, ...limits, ...sizes])),
     image: { name, pages, segments },

@@ -6,7 +6,6 @@ import type { RuntimeConfig } from '../config.ts';
 import type { DoorName } from '../worker/door.ts';
 import { GLUE_FILE } from './generate-options.ts';
 import { glueScript } from './glue-script.ts';
-import { checkHostFunctions } from './host-functions.ts';
 import { jcoVersion } from './jco-location.ts';
 import { checkInitialPages, limitMemory } from './limit-memory.ts';
 import { type PlacedImage, placeImages } from './place-images.ts';
@@ -270,7 +269,6 @@ export class Preparer {
       throw new PopmeshError('invalid_component', 'The transpiler wrote no glue');
     }
     const text = Buffer.from(glue).toString('utf8');
-    if (door === 'popmesh:function') checkHostFunctions(text);
     const script = glueScript(trimGlue(text, door).source);
     return { files: new Map([...files, [GLUE_FILE, Buffer.from(script)]]), imports };
   }
