@@ -13,6 +13,11 @@ import type { RuntimeConfig } from './config.ts';
 
 const require = createRequire(import.meta.url);
 const PAGES_PER_MB = 16;
+/**
+ * Of the young generation of every thread. What a request leaves fits many times over; with V8's
+ * own 16 MB the memory of a busy executor grows by twice as much, with 2 MB collecting costs more.
+ */
+const SEMI_SPACE_MB = 4;
 
 /** The folder of the package that a bare name resolves to. */
 function packageFolder(name: string): string {
@@ -53,6 +58,7 @@ export function executorFlags(stage: string, config: RuntimeConfig, image?: Code
     '--disallow-code-generation-from-strings',
     `--wasm-max-mem-pages=${config.limits.memoryMb.ceiling * PAGES_PER_MB}`,
     `--max-old-space-size=${config.executorHeapMb}`,
+    `--max-semi-space-size=${SEMI_SPACE_MB}`,
     '--no-warnings',
     ...(image?.flags ?? []),
   ];
