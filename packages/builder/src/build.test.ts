@@ -11,11 +11,13 @@ import { loadProject } from './project.ts';
 
 const ENTRY = `
 import author from 'popmesh:author';
-import host from 'popmesh:function/host@0.1.0';
-export async function handle(id, request) {
-  host.now();
-  return { status: 200, headers: '', body: { tag: 'text', val: String(await author.fetch(request)) } };
+import host from 'popmesh:function/host@0.2.0';
+const DONE = { then: (resolve) => resolve() };
+export function handle(id, head) {
+  Promise.resolve(author.fetch(head)).then((text) => host.respond(id, 200, '', String(text)));
+  return DONE;
 }
+export const settle = () => DONE;
 `;
 
 async function project(t: TestContext, files: Record<string, string>) {

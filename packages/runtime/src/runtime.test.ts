@@ -8,10 +8,14 @@ import { buildGuest } from './testing/guests.ts';
 import { Harness, testClock } from './testing/harness.ts';
 
 const simple = (text: string): string => `
+import host from 'popmesh:function/host@0.2.0';
 let count = 0;
-export async function handle(id, request) {
-  return { status: 200, headers: '', body: { tag: 'text', val: '${text} ' + ++count } };
-}`;
+const DONE = { then: (resolve) => resolve() };
+export function handle(id) {
+  host.respond(id, 200, '', '${text} ' + ++count);
+  return DONE;
+}
+export const settle = () => DONE;`;
 
 describe('the life of an executor', () => {
   let harness: Harness;

@@ -16,7 +16,7 @@ import { type GuestHost, hostFor } from './host-double.ts';
 
 const CACHE = join(tmpdir(), 'popmesh-platform-tests');
 /** Part of the cache key: raise it when the steps below change. */
-const STEPS = 'jco-transpile 0.15.0, componentize-qjs 0.4.5, 2';
+const STEPS = 'jco-transpile 0.15.0, componentize-qjs 0.4.5, 3';
 
 export interface WireBody {
   tag: 'none' | 'text' | 'bytes' | 'pipe';
@@ -41,7 +41,16 @@ interface Glue {
   instantiate(
     core: (path: string) => Promise<object>,
     imports: object,
-  ): Promise<{ handle: Handle }>;
+  ): Promise<{
+    handle(
+      id: number,
+      head: string,
+      methodLength: number,
+      urlLength: number,
+      body: number,
+    ): Promise<void>;
+    settle(wait: number, value: number): Promise<void>;
+  }>;
 }
 
 async function prepare(main: string): Promise<string> {
@@ -96,12 +105,23 @@ export async function startGuest(
   const folder = await prepare('file' in source ? source.file : await write(source.code));
   const glue = (await import(pathToFileURL(join(folder, 'guest.js')).href)) as Glue;
   const host = hostFor(config);
-  const { handle } = await glue.instantiate(
+  const { handle, settle } = await glue.instantiate(
     async (path) => compile(await readFile(join(folder, path))),
     { 'popmesh:function/host': host.imports },
   );
+  host.settle = settle;
   return {
-    handle: async (id, request) => handle(id, request).finally(() => host.requestEnded(id)),
+    handle: async (id, { method, url, headers, body }) => {
+      const whole = typeof body.val === 'string' ? Buffer.from(body.val) : body.val;
+      const bytes = typeof whole === 'object' && whole.length > 0 ? whole : undefined;
+      const number = typeof whole === 'number' ? whole : bytes === undefined ? 0 : 1;
+      const answer = host.expect(id, bytes);
+      const head = `${method}${url}\n${headers}`;
+      const called = handle(id, head, method.length, url.length, number);
+      // A trap is the only way in which the call itself fails.
+      const trapped = new Promise<never>((_, reject) => called.catch(reject));
+      return await Promise.race([answer, trapped]).finally(() => host.requestEnded(id));
+    },
     host,
   };
 }

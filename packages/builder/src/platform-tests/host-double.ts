@@ -13,6 +13,8 @@ export interface Outbound {
   headers: string;
   body: WireBody;
 }
+/** 0 and 1 say something else where a request's body is told. */
+const FIRST_PIPE = 2;
 export type Answer = WireMessage | { failed: string };
 
 class TestPipe {
@@ -59,25 +61,50 @@ export function hostFor(config: Record<string, unknown>) {
   const logs: [level: string, message: string][] = [];
   const reports: [message: string, stack: string][] = [];
   const pipes = new Map<number, TestPipe>();
-  const timers = new Map<number, () => void>();
+  const timers = new Map<number, NodeJS.Timeout>();
   const outbound = new Map<number, { answer: Promise<Answer>; abort: () => void }>();
-  const gone = new Map<number, (state: number) => void>();
+  const gone = new Map<number, number>();
+  const bodies = new Map<number, Uint8Array>();
+  const answers = new Map<number, (answer: WireMessage) => void>();
+  const ended = (id: number, value: number): void => {
+    const wait = gone.get(id);
+    gone.delete(id);
+    if (wait !== undefined) state.settle(wait, value);
+  };
+  /** In a later turn, as the real host does. */
+  const later = (wait: number, value: Promise<number>): number => {
+    void value.then((answer) => state.settle(wait, answer));
+    return 3;
+  };
+  const respond = (id: number, status: number, headers: string, body: WireBody): void => {
+    answers.get(id)?.({ status, headers, body });
+    answers.delete(id);
+  };
   const state = {
     logs,
     reports,
     pipes,
     calls: new Map<string, number>(),
     retained: 0,
+    timersMax: 1_000,
     aborted: [] as number[],
     /** What the outside answers; tests replace it. */
     answer: (_request: Outbound): Answer | Promise<Answer> => ({ failed: 'outbound_denied: no' }),
-    goAway: (id: number) => gone.get(id)?.(1),
-    requestEnded: (id: number) => gone.get(id)?.(0),
+    /** The guest's export, once it is there. */
+    settle: (_wait: number, _value: number): unknown => undefined,
+    goAway: (id: number) => ended(id, 1),
+    requestEnded: (id: number) => ended(id, 0),
+    /** The answer to request `id`, whose whole body the guest may take. */
+    expect: (id: number, body: Uint8Array | undefined): Promise<WireMessage> => {
+      if (body !== undefined) bodies.set(id, body);
+      return new Promise((resolve) => answers.set(id, resolve));
+    },
     newPipe(...chunks: Uint8Array[]): number {
       const pipe = new TestPipe();
       pipe.chunks.push(...chunks);
-      pipes.set(pipes.size + 1, pipe);
-      return pipes.size;
+      const number = pipes.size + FIRST_PIPE;
+      pipes.set(number, pipe);
+      return number;
     },
     async readPipe(id: number): Promise<string> {
       const pipe = state.pipe(id);
@@ -108,19 +135,28 @@ export function hostFor(config: Record<string, unknown>) {
     random: (length: number) => new Uint8Array(randomBytes(length)),
     log: (level: string, message: string) => logs.push([level, message]),
     report: (message: string, stack: string) => reports.push([message, stack]),
-    timer: (id: number, ms: number) =>
-      new Promise<number>((resolve) => {
-        const end = (answer: number): void => {
-          clearTimeout(timer);
-          timers.delete(id);
-          resolve(answer);
-        };
-        const timer = setTimeout(end, ms, 1);
-        timers.set(id, () => end(0));
-        // A wait that only the guest ends must not keep the tests from ending.
-        if (ms > 60_000) timer.unref();
-      }),
-    timerCancel: (id: number) => timers.get(id)?.(),
+    respond: (id: number, status: number, headers: string, text: string) =>
+      respond(id, status, headers, text === '' ? { tag: 'none' } : { tag: 'text', val: text }),
+    respondBytes: (id: number, status: number, headers: string, bytes: Uint8Array) =>
+      respond(id, status, headers, { tag: 'bytes', val: bytes }),
+    respondPipe: (id: number, status: number, headers: string, pipe: number) =>
+      respond(id, status, headers, { tag: 'pipe', val: pipe }),
+    bodyText: (id: number) =>
+      new TextDecoder('utf-8', { ignoreBOM: true }).decode(bodies.get(id) ?? new Uint8Array(0)),
+    bodyBytes: (id: number) => bodies.get(id) ?? new Uint8Array(0),
+    timer: (wait: number, ms: number) => {
+      if (timers.size >= state.timersMax) return 0;
+      const run = (): void => {
+        timers.delete(wait);
+        state.settle(wait, 1);
+      };
+      timers.set(wait, setTimeout(run, ms));
+      return 1;
+    },
+    timerCancel: (wait: number) => {
+      clearTimeout(timers.get(wait));
+      timers.delete(wait);
+    },
     fetch: async (id: number, request: Omit<Outbound, 'id'>) => {
       const { promise, resolve } = Promise.withResolvers<Answer>();
       outbound.set(id, { answer: promise, abort: () => resolve({ failed: 'cancelled: aborted' }) });
@@ -128,7 +164,7 @@ export function hostFor(config: Record<string, unknown>) {
       const answer = await promise;
       outbound.set(id, { answer: Promise.resolve(answer), abort: () => {} });
       taken.set(id, answer);
-      return 1;
+      state.settle(id, 1);
     },
     fetchTake: (id: number) => {
       const answer = taken.get(id);
@@ -142,12 +178,13 @@ export function hostFor(config: Record<string, unknown>) {
       outbound.get(id)?.abort();
     },
     pipeOpen: () => state.newPipe(),
-    pipeWrite: async (id: number, bytes: Uint8Array) => {
+    pipeWrite: (wait: number, id: number, bytes: Uint8Array) => {
       const pipe = state.pipe(id);
       if (pipe.ended !== 'open') return 0;
       pipe.chunks.push(bytes);
       pipe.change();
-      return 1;
+      // With no bound on what a pipe holds, a guest that never waits would never end its turn.
+      return later(wait, Promise.resolve(1));
     },
     pipeClose: (id: number, error: string) => {
       const pipe = state.pipe(id);
@@ -155,13 +192,15 @@ export function hostFor(config: Record<string, unknown>) {
       pipe.error = error;
       pipe.change();
     },
-    pipeReady: (id: number) => state.pipe(id).ready(),
+    pipeReady: (wait: number, id: number) => later(wait, state.pipe(id).ready()),
     pipeTake: (id: number) => state.pipe(id).chunks.shift(),
     pipeCancel: (id: number) => {
       state.pipe(id).ended = 'cancelled';
       state.pipe(id).change();
     },
-    gone: (id: number) => new Promise<number>((resolve) => gone.set(id, resolve)),
+    gone: (wait: number, id: number) => {
+      gone.set(id, wait);
+    },
     retain: () => {
       state.retained++;
     },

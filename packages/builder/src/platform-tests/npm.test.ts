@@ -19,7 +19,10 @@ async function caller(file: string, config: Record<string, unknown> = {}) {
     });
     assert.deepEqual(host.reports, []);
     const { tag, val } = response.body;
-    const text = tag === 'pipe' ? await host.readPipe(Number(val)) : String(val ?? '');
+    const text =
+      tag === 'pipe'
+        ? await host.readPipe(Number(val))
+        : Buffer.from((val ?? '') as string | Uint8Array).toString();
     return { status: response.status, headers: response.headers, text };
   };
 }

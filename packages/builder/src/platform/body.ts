@@ -1,7 +1,9 @@
-import type { WireBody } from 'popmesh:function/host@0.1.0';
+import type { WireBody } from 'popmesh:function/host@0.2.0';
 import { Blob, bytesOf } from './blob.ts';
 import { type BufferSource, concatBytes, isBufferSource, toBytes } from './buffer-source.ts';
 import { FormData } from './form-data.ts';
+import { HeldBody } from './held-body.ts';
+import { host } from './host.ts';
 import { isDisturbed, lazyStream, peekOriginal, takeOriginal } from './lazy-stream.ts';
 import { parseForm, serialiseForm } from './multipart.ts';
 import { Pipe, pumpPipe, pumpStream } from './pipe.ts';
@@ -14,7 +16,7 @@ import { decodeUtf8, encodeUtf8 } from './utf8.ts';
  * the host's pipe) until somebody reads `body`; only then is there a stream.
  */
 
-export type Source = null | string | Uint8Array | Pipe | ReadableStream<Uint8Array>;
+export type Source = null | string | Uint8Array | HeldBody | Pipe | ReadableStream<Uint8Array>;
 export type BodyInit =
   | string
   | BufferSource
@@ -25,7 +27,7 @@ export type BodyInit =
   | AsyncIterable<Uint8Array>;
 
 export const NO_BODY: WireBody = { tag: 'none' };
-const STRING_TYPE = 'text/plain;charset=UTF-8';
+export const STRING_TYPE = 'text/plain;charset=UTF-8';
 
 /** The type that the last `toSource` found; a second result without an object for it. */
 export let sourceType: string | undefined;
@@ -102,6 +104,7 @@ export class Body {
   async text(): Promise<string> {
     const source = this.#take();
     if (typeof source === 'string') return withoutMark(source.toWellFormed());
+    if (source instanceof HeldBody) return withoutMark(source.text());
     return withoutMark(decodeUtf8(await toBytesOf(source), false));
   }
 
@@ -137,9 +140,11 @@ export class Body {
     if (body.bodyUsed || (body.#source instanceof ReadableStream && body.#source.locked)) {
       throw new TypeError('Body has already been used');
     }
+    if (body.#source instanceof HeldBody) body.#source = body.#source.bytes();
     const source = body.#source instanceof Pipe ? body.body : body.#source;
     if (!(source instanceof ReadableStream)) return source;
     const original = peekOriginal(source);
+    if (original instanceof HeldBody) original.bytes();
     if (original !== undefined && !(original instanceof Pipe)) return original;
     const [mine, theirs] = source.tee();
     body.#source = mine;
@@ -156,9 +161,29 @@ export class Body {
     const source = body.#take();
     if (source === null) return NO_BODY;
     if (typeof source === 'string') return { tag: 'text', val: source.toWellFormed() };
+    if (source instanceof HeldBody) return { tag: 'bytes', val: source.bytes() };
     if (source instanceof Uint8Array) return { tag: 'bytes', val: source };
     if (source instanceof Pipe) return { tag: 'pipe', val: pumpPipe(source) };
     return { tag: 'pipe', val: pumpStream(source, failed) };
+  }
+
+  /** Ours: the answer to request `id`. */
+  static respond(
+    body: Body,
+    id: number,
+    status: number,
+    headers: string,
+    failed: (error: unknown) => void,
+  ): void {
+    const source = body.#take();
+    if (typeof source === 'string') host.respond(id, status, headers, source.toWellFormed());
+    else if (source === null) host.respond(id, status, headers, '');
+    else if (source instanceof Uint8Array) host.respondBytes(id, status, headers, source);
+    else if (source instanceof HeldBody) host.respondBytes(id, status, headers, source.bytes());
+    else {
+      const pipe = source instanceof Pipe ? pumpPipe(source) : pumpStream(source, failed);
+      host.respondPipe(id, status, headers, pipe);
+    }
   }
 
   /** Ours: gives a clone its body. */
@@ -172,8 +197,8 @@ export class Body {
   }
 }
 
-export const { share, move, toWire, replace, isNull } = Body;
-for (const name of ['share', 'move', 'toWire', 'replace', 'isNull'])
+export const { share, move, toWire, respond, replace, isNull } = Body;
+for (const name of ['share', 'move', 'toWire', 'respond', 'replace', 'isNull'])
   Reflect.deleteProperty(Body, name);
 
 /** White space around the semicolons, what is quoted left as it is. */
@@ -185,6 +210,12 @@ export function fromWire(body: WireBody): Source {
   return body.tag === 'pipe' ? new Pipe(body.val) : body.val;
 }
 
+/** What the host says of a request's body; see `handle` in function.wit. */
+export function bodyOfRequest(id: number, body: number): Source {
+  if (body === 0) return null;
+  return body === 1 ? new HeldBody(id) : new Pipe(body);
+}
+
 const withoutMark = (text: string): string =>
   text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 
@@ -192,6 +223,7 @@ async function toBytesOf(source: Source): Promise<Uint8Array> {
   if (source === null) return new Uint8Array(0);
   if (typeof source === 'string') return encodeUtf8(source);
   if (source instanceof Uint8Array) return source;
+  if (source instanceof HeldBody) return source.bytes();
   return source instanceof Pipe ? source.readAll() : readAll(source);
 }
 

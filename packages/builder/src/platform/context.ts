@@ -4,11 +4,19 @@ import { reportError } from './report.ts';
 /** The handler's third argument. */
 export class ExecutionContext {
   readonly #id: number;
-  /** What some Workers libraries put here; ours to carry, not to read. */
-  props: Record<string, unknown> = {};
+  #props: Record<string, unknown> | undefined = undefined;
 
   constructor(id: number) {
     this.#id = id;
+  }
+
+  /** What some Workers libraries put here; ours to carry, not to read. */
+  get props(): Record<string, unknown> {
+    this.#props ??= {};
+    return this.#props;
+  }
+  set props(props: Record<string, unknown>) {
+    this.#props = props;
   }
 
   /** Keeps the instance until the promise has settled; its failure is reported, not thrown. */

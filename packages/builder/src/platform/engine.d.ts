@@ -1,10 +1,6 @@
 /** What QuickJS and the world give; everything else in this folder is ours. */
 
-declare module 'popmesh:function/host@0.1.0' {
-  interface Future {
-    read(): Promise<number>;
-    drop(): void;
-  }
+declare module 'popmesh:function/host@0.2.0' {
   type WireBody =
     | { tag: 'none' }
     | { tag: 'text'; val: string }
@@ -32,18 +28,23 @@ declare module 'popmesh:function/host@0.1.0' {
     random(length: number): Uint8Array;
     log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
     report(message: string, stack: string): void;
-    timer(id: number, ms: number): Future;
-    timerCancel(id: number): void;
-    fetch(id: number, request: WireRequest): Future;
-    fetchTake(id: number): { tag: 'ok'; val: WireResponse } | { tag: 'failed'; val: string };
-    fetchAbort(id: number): void;
+    respond(id: number, status: number, headers: string, text: string): void;
+    respondBytes(id: number, status: number, headers: string, bytes: Uint8Array): void;
+    respondPipe(id: number, status: number, headers: string, pipe: number): void;
+    bodyText(id: number): string;
+    bodyBytes(id: number): Uint8Array;
+    timer(wait: number, ms: number): number;
+    timerCancel(wait: number): void;
+    fetch(wait: number, request: WireRequest): void;
+    fetchTake(wait: number): { tag: 'ok'; val: WireResponse } | { tag: 'failed'; val: string };
+    fetchAbort(wait: number): void;
     pipeOpen(): number;
-    pipeWrite(pipe: number, bytes: Uint8Array): Future;
+    pipeWrite(wait: number, pipe: number, bytes: Uint8Array): number;
     pipeClose(pipe: number, error: string): void;
-    pipeReady(pipe: number): Future;
+    pipeReady(wait: number, pipe: number): number;
     pipeTake(pipe: number): Uint8Array;
     pipeCancel(pipe: number): void;
-    gone(id: number): Future;
+    gone(wait: number, id: number): void;
     retain(id: number): void;
     release(id: number): void;
     urlParse(url: string, base: string): string;
@@ -55,7 +56,7 @@ declare module 'popmesh:function/host@0.1.0' {
   }
   const host: Host;
 
-  export type { CryptoOutcome, Future, Host, WireBody, WireRequest, WireResponse };
+  export type { CryptoOutcome, Host, WireBody, WireRequest, WireResponse };
   export default host;
 }
 

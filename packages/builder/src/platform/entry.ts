@@ -4,4 +4,4 @@
  */
 import './install.ts';
 
-export { handle } from './serve.ts';
+export { handle, settle } from './serve.ts';

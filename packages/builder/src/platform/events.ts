@@ -1,6 +1,6 @@
 import { nowMs } from './clock.ts';
 import { tag } from './define.ts';
-import { reportError } from './report.ts';
+import { reportError, watch } from './report.ts';
 
 /** Event, CustomEvent, EventTarget: no tree here, so no capturing and no bubbling to do. */
 
@@ -168,8 +168,9 @@ export class EventTarget {
 
   #call(event: Event, listener: Listener): void {
     try {
-      if (typeof listener === 'function') listener.call(this, event);
-      else listener.handleEvent(event);
+      watch(
+        typeof listener === 'function' ? listener.call(this, event) : listener.handleEvent(event),
+      );
     } catch (error) {
       reportError(error);
     }

@@ -1,11 +1,12 @@
-import type { WireRequest } from 'popmesh:function/host@0.1.0';
+import type { WireRequest } from 'popmesh:function/host@0.2.0';
 import { onAbort } from './abort.ts';
 import { toWire } from './body.ts';
 import { toLines } from './headers.ts';
-import { host, requireRunning, settled } from './host.ts';
+import { host, requireRunning } from './host.ts';
 import { Request, type RequestInit, signalOf } from './request.ts';
 import { fromHost, type Response } from './response.ts';
 import type { URL } from './url.ts';
+import { newWait } from './waits.ts';
 
 /**
  * fetch: the host connects, follows redirects and enforces the function's limits. A mode
@@ -13,14 +14,11 @@ import type { URL } from './url.ts';
  * which the host takes off; the answer's first line may be `popmesh-url: <final address>`.
  */
 
-let lastId = 0;
-
 export async function fetch(input: Request | URL | string, init?: RequestInit): Promise<Response> {
   requireRunning('fetch');
   const request = new Request(input, init);
   const signal = signalOf(request);
   signal?.throwIfAborted();
-  const id = ++lastId;
   const redirect = request.redirect === 'follow' ? '' : `popmesh-redirect: ${request.redirect}\n`;
   let bodyError: unknown;
   const wire: WireRequest = {
@@ -31,7 +29,11 @@ export async function fetch(input: Request | URL | string, init?: RequestInit): 
       bodyError = error;
     }),
   };
-  const ready = settled(host.fetch(id, wire));
+  let id = 0;
+  const ready = new Promise<number>((resolve) => {
+    id = newWait(resolve);
+    host.fetch(id, wire);
+  });
   let stop: (() => void) | undefined;
   if (signal === undefined) await ready;
   else {

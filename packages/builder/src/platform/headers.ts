@@ -16,13 +16,20 @@ const writeLine = (value: string, name: string): void => {
   written += `${name}: ${value}\n`;
 };
 
+interface Rest {
+  readonly immutable: boolean;
+  readonly cookies: readonly string[] | undefined;
+  readonly sorted: Pair[] | undefined;
+}
+const FRESH: Rest = { immutable: false, cookies: undefined, sorted: undefined };
+const FROM_HOST: Rest = { immutable: true, cookies: undefined, sorted: undefined };
+
 export class Headers {
   /** Lines, with a line feed before the first one too; undefined once parsed into the map. */
   #lines: string | undefined = undefined;
   #map: Map<string, string> | undefined = undefined;
-  #cookies: string[] | undefined = undefined;
-  #immutable = false;
-  #sorted: Pair[] | undefined = undefined;
+  /** What few have; shared until something in it changes. */
+  #rest: Rest = FRESH;
 
   // With a default, so that `Headers.length` is 0.
   constructor(init: HeadersInit | undefined = undefined) {
@@ -37,7 +44,7 @@ export class Headers {
       if (init.#lines !== undefined) this.#lines = init.#lines;
       else {
         this.#map = new Map(init.#map);
-        this.#cookies = init.#cookies?.slice();
+        if (init.#rest.cookies !== undefined) this.#setCookies(init.#rest.cookies);
       }
       return;
     }
@@ -80,13 +87,18 @@ export class Headers {
   }
 
   #addCookie(value: string): void {
-    if (this.#cookies === undefined) this.#cookies = [];
-    this.#cookies.push(value);
+    const { cookies } = this.#rest;
+    this.#setCookies(cookies === undefined ? [value] : [...cookies, value]);
+  }
+
+  #setCookies(cookies: readonly string[] | undefined): void {
+    this.#rest = { immutable: this.#rest.immutable, cookies, sorted: undefined };
   }
 
   #writable(): Map<string, string> {
-    if (this.#immutable) throw new TypeError('These headers are immutable');
-    this.#sorted = undefined;
+    const rest = this.#rest;
+    if (rest.immutable) throw new TypeError('These headers are immutable');
+    if (rest.sorted !== undefined) this.#rest = { ...rest, sorted: undefined };
     return this.#map ?? this.#parsed();
   }
 
@@ -105,43 +117,43 @@ export class Headers {
     const lower = headerName(name);
     const text = headerValue(value);
     const map = this.#writable();
-    if (lower === 'set-cookie') this.#cookies = [text];
+    if (lower === 'set-cookie') this.#setCookies([text]);
     else map.set(lower, text);
   }
 
   delete(name: string): void {
     const lower = headerName(name);
     const map = this.#writable();
-    if (lower === 'set-cookie') this.#cookies = undefined;
+    if (lower === 'set-cookie') this.#setCookies(undefined);
     else map.delete(lower);
   }
 
   get(name: string): string | null {
     const lower = headerName(name);
     if (this.#lines !== undefined) return findLine(this.#lines, lower);
-    if (lower === 'set-cookie') return this.#cookies?.join(', ') ?? null;
+    if (lower === 'set-cookie') return this.#rest.cookies?.join(', ') ?? null;
     return this.#map?.get(lower) ?? null;
   }
 
   has(name: string): boolean {
     const lower = headerName(name);
     if (this.#lines !== undefined) return this.#lines.includes(`\n${lower}: `);
-    if (lower === 'set-cookie') return this.#cookies !== undefined;
+    if (lower === 'set-cookie') return this.#rest.cookies !== undefined;
     return this.#map?.has(lower) ?? false;
   }
 
   getSetCookie(): string[] {
     this.#parsed();
-    return this.#cookies?.slice() ?? [];
+    return this.#rest.cookies?.slice() ?? [];
   }
 
   #pairs(): Pair[] {
-    if (this.#sorted !== undefined) return this.#sorted;
+    if (this.#rest.sorted !== undefined) return this.#rest.sorted;
     const pairs: Pair[] = [...this.#parsed()];
-    for (const cookie of this.#cookies ?? []) pairs.push(['set-cookie', cookie]);
+    for (const cookie of this.#rest.cookies ?? []) pairs.push(['set-cookie', cookie]);
     // Sorting is stable, so cookies keep their order.
     pairs.sort((x, y) => (x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : 0));
-    this.#sorted = pairs;
+    this.#rest = { ...this.#rest, sorted: pairs };
     return pairs;
   }
 
@@ -166,11 +178,11 @@ export class Headers {
 
   declare [Symbol.iterator]: () => IterableIterator<Pair>;
 
-  /** Ours: as the host gave them. Lines that need no combining are not touched until read. */
-  static fromLines(lines: string, immutable: boolean): Headers {
+  /** Ours: as the host gave them, with a line feed in front. Not touched until read. */
+  static fromLines(lines: string): Headers {
     const headers = new Headers();
-    headers.#lines = `\n${lines}`;
-    headers.#immutable = immutable;
+    headers.#lines = lines;
+    headers.#rest = FROM_HOST;
     return headers;
   }
 
@@ -179,14 +191,14 @@ export class Headers {
     if (headers.#lines !== undefined) return headers.#lines.slice(1);
     written = '';
     headers.#map?.forEach(writeLine);
-    if (headers.#cookies !== undefined) {
-      for (const cookie of headers.#cookies) writeLine(cookie, 'set-cookie');
+    if (headers.#rest.cookies !== undefined) {
+      for (const cookie of headers.#rest.cookies) writeLine(cookie, 'set-cookie');
     }
     return written;
   }
 
   static freeze(headers: Headers): Headers {
-    headers.#immutable = true;
+    headers.#rest = { ...headers.#rest, immutable: true };
     return headers;
   }
 }

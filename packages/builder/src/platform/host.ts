@@ -1,4 +1,4 @@
-import host, { type Future, type Host } from 'popmesh:function/host@0.1.0';
+import host, { type Host } from 'popmesh:function/host@0.2.0';
 
 /**
  * The host, and whether it may be called yet. The module's top level runs at build
@@ -21,16 +21,6 @@ export function requireRunning(what: string): void {
       `${what} is not available at the top level of a module, which runs at build time; call it inside the handler`,
     );
   }
-}
-
-/**
- * What a future of the host answers. Its handle is given back at once: the engine's garbage
- * collector does not, and each that is left costs the host 1.8 KB until the instance ends.
- */
-export async function settled(future: Future): Promise<number> {
-  const value = await future.read();
-  future.drop();
-  return value;
 }
 
 const noop = (): void => {};

@@ -1,3 +1,4 @@
+import { HeldBody } from './held-body.ts';
 import { bytesToStream, Pipe } from './pipe.ts';
 import { ReadableStream } from './streams.ts';
 import { encodeUtf8 } from './utf8.ts';
@@ -10,7 +11,7 @@ import { encodeUtf8 } from './utf8.ts';
  * (it takes over the fields of a stream made for it; the package is pinned exactly).
  */
 
-export type Original = string | Uint8Array | Pipe;
+export type Original = string | Uint8Array | HeldBody | Pipe;
 type Stream = ReadableStream<Uint8Array>;
 
 const ORIGINAL = Symbol('original');
@@ -23,7 +24,10 @@ interface Lazy {
 
 function build(original: Original): Stream {
   if (original instanceof Pipe) return original.toStream();
-  return bytesToStream(() => (typeof original === 'string' ? encodeUtf8(original) : original));
+  return bytesToStream(() => {
+    if (typeof original === 'string') return encodeUtf8(original);
+    return original instanceof HeldBody ? original.bytes() : original;
+  });
 }
 
 function become(lazy: Stream & Lazy): Stream {

@@ -1,6 +1,7 @@
 import { concatBytes } from './buffer-source.ts';
-import { host, ignore, settled } from './host.ts';
+import { host, ignore } from './host.ts';
 import { ReadableStream } from './streams.ts';
+import { waitUnless } from './waits.ts';
 
 /** Bytes that come and go in pieces: the host's pipes, read and written without streams where nobody asks for one. */
 
@@ -15,7 +16,7 @@ export class Pipe {
 
   async read(): Promise<Uint8Array | undefined> {
     if (this.#ended) return undefined;
-    const state = await settled(host.pipeReady(this.id));
+    const state = await waitUnless((wait) => host.pipeReady(wait, this.id));
     if (state === 1) return host.pipeTake(this.id);
     this.#ended = true;
     if (state === 2) throw new TypeError('The body broke off before its end');
@@ -80,7 +81,8 @@ export async function write(pipe: number, bytes: Uint8Array): Promise<boolean> {
       at === 0 && bytes.length <= WRITE_BYTES_MAX
         ? bytes
         : bytes.subarray(at, at + WRITE_BYTES_MAX);
-    if ((await settled(host.pipeWrite(pipe, part))) === 0) return false;
+    const open = waitUnless((wait) => host.pipeWrite(wait, pipe, part));
+    if ((typeof open === 'number' ? open : await open) === 0) return false;
   }
   return true;
 }

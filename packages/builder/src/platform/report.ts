@@ -8,6 +8,13 @@ export function reportError(error: unknown): void {
   host.report(message.toWellFormed(), stack.toWellFormed());
 }
 
+const { then } = Promise.prototype;
+
+/** What an author's callback answered: when it is a promise that fails, somebody should hear. */
+export function watch(answer: unknown): void {
+  if (answer instanceof Promise) then.call(answer, undefined, reportError);
+}
+
 /** Never throws, whatever was thrown. */
 function describe(error: unknown): [message: string, stack: string] {
   try {

@@ -1,9 +1,8 @@
-import type { WireRequest } from 'popmesh:function/host@0.1.0';
 import { AbortSignal, createSignal, trigger } from './abort.ts';
 import {
   Body,
   type BodyInit,
-  fromWire,
+  bodyOfRequest,
   isNull,
   move,
   replace,
@@ -14,8 +13,10 @@ import {
 } from './body.ts';
 import { tag } from './define.ts';
 import { fromLines, Headers, type HeadersInit } from './headers.ts';
-import { host, ignore, settled } from './host.ts';
+import { host } from './host.ts';
 import { URL } from './url.ts';
+import { normalisedByHost } from './url-record.ts';
+import { newWait } from './waits.ts';
 
 /** Request. One from the host keeps the host's record: headers and signal are made when touched. */
 
@@ -71,33 +72,45 @@ function prepare(input: Request | URL | string, init: RequestInit | undefined): 
   return source;
 }
 
-export class Request extends Body {
-  #method: string;
-  #url: string;
-  #lines: string;
-  #headers: Headers | undefined = undefined;
-  #id: number;
-  #signal: AbortSignal | undefined = undefined;
+/**
+ * A request as the host gave it: method, URL, a line feed and field lines, cut when asked for.
+ * Of one that is made here, `id` 0 and only the method.
+ */
+interface Wire {
+  readonly id: number;
+  readonly head: string;
+  readonly methodLength: number;
+  readonly urlLength: number;
+}
+
+/** What few requests have. */
+interface More {
+  signal?: AbortSignal;
   /** What `signal` will follow once it is touched. */
-  #followed: AbortSignal | undefined = undefined;
-  #init: RequestInit | undefined = undefined;
+  followed?: AbortSignal | undefined;
+  /** The host's request that this one stands for: its client is the one to watch. */
+  id?: number;
+  init?: RequestInit;
+}
+
+export class Request extends Body {
+  #wire: Wire;
+  #url: string | undefined = undefined;
+  #headers: Headers | undefined = undefined;
+  #more: More | undefined = undefined;
 
   constructor(input: Request | URL | string, init?: RequestInit, from?: unknown) {
     super(
-      from === FROM_HOST ? fromWire((input as unknown as WireRequest).body) : prepare(input, init),
+      from === FROM_HOST
+        ? bodyOfRequest((input as unknown as Wire).id, init as unknown as number)
+        : prepare(input, init),
     );
     if (from === FROM_HOST) {
-      const wire = input as unknown as WireRequest;
-      this.#method = wire.method;
-      this.#url = wire.url;
-      this.#lines = wire.headers;
-      this.#id = init as unknown as number;
+      this.#wire = input as unknown as Wire;
       return;
     }
-    this.#method = method;
+    this.#wire = { id: 0, head: method, methodLength: method.length, urlLength: 0 };
     this.#url = url;
-    this.#lines = '';
-    this.#id = 0;
     this.#adopt(input instanceof Request ? input : undefined, init);
   }
 
@@ -110,72 +123,93 @@ export class Request extends Body {
     }
     const redirect = init?.redirect ?? other?.redirect ?? 'follow';
     if (!REDIRECTS.includes(redirect)) throw new TypeError(`Invalid redirect: ${redirect}`);
-    this.#init = { ...(other === undefined ? undefined : other.#init), ...init, redirect };
+    const more: More = { init: { ...other?.#more?.init, ...init, redirect } };
+    this.#more = more;
     // A request given as `init` or `input` is followed without starting its wait.
     const model = init instanceof Request ? init : init?.signal === undefined ? other : undefined;
     if (model !== undefined) {
-      this.#followed = model.#signal ?? model.#followed;
-      this.#id = model.#id;
+      more.followed = model.#more?.signal ?? model.#more?.followed;
+      more.id = model.#client;
       return;
     }
     const signal = init?.signal;
     if (signal === null || signal === undefined) return;
     if (!(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
-    this.#followed = signal;
+    more.followed = signal;
+  }
+
+  /** The host's number of the request whose client this one depends on; 0: none. */
+  get #client(): number {
+    return this.#wire.id === 0 ? (this.#more?.id ?? 0) : this.#wire.id;
   }
 
   get method(): string {
-    return this.#method;
+    const wire = this.#wire;
+    return wire.head.slice(0, wire.methodLength);
   }
   get url(): string {
-    return this.#url;
+    const cut = this.#url;
+    if (cut !== undefined) return cut;
+    const wire = this.#wire;
+    const from = wire.methodLength;
+    const url = wire.head.slice(from, from + wire.urlLength);
+    this.#url = url;
+    normalisedByHost(url);
+    return url;
   }
   get headers(): Headers {
-    if (this.#headers === undefined) this.#headers = fromLines(this.#lines, true);
-    return this.#headers;
+    const made = this.#headers;
+    if (made !== undefined) return made;
+    const wire = this.#wire;
+    const headers = fromLines(wire.head.slice(wire.methodLength + wire.urlLength));
+    this.#headers = headers;
+    return headers;
   }
 
   get signal(): AbortSignal {
-    if (this.#signal !== undefined) return this.#signal;
-    const signal =
-      this.#followed === undefined ? createSignal() : AbortSignal.any([this.#followed]);
-    this.#signal = signal;
-    if (this.#followed === undefined && this.#id !== 0) ignore(this.#untilGone(signal));
+    this.#more ??= {};
+    const more = this.#more;
+    if (more.signal !== undefined) return more.signal;
+    const signal = more.followed === undefined ? createSignal() : AbortSignal.any([more.followed]);
+    more.signal = signal;
+    const client = this.#client;
+    if (more.followed === undefined && client !== 0) {
+      const wait = newWait((gone) => {
+        if (gone === 1) {
+          trigger(signal, new DOMException('The client has gone away', 'AbortError'));
+        }
+      });
+      host.gone(wait, client);
+    }
     return signal;
   }
 
-  async #untilGone(signal: AbortSignal): Promise<void> {
-    if ((await settled(host.gone(this.#id))) === 1) {
-      trigger(signal, new DOMException('The client has gone away', 'AbortError'));
-    }
-  }
-
   get redirect(): string {
-    return this.#init?.redirect ?? 'follow';
+    return this.#more?.init?.redirect ?? 'follow';
   }
   get cache(): string {
-    return this.#init?.cache ?? 'default';
+    return this.#more?.init?.cache ?? 'default';
   }
   get credentials(): string {
-    return this.#init?.credentials ?? 'same-origin';
+    return this.#more?.init?.credentials ?? 'same-origin';
   }
   get destination(): string {
     return '';
   }
   get integrity(): string {
-    return this.#init?.integrity ?? '';
+    return this.#more?.init?.integrity ?? '';
   }
   get keepalive(): boolean {
-    return this.#init?.keepalive ?? false;
+    return this.#more?.init?.keepalive ?? false;
   }
   get mode(): string {
-    return this.#init?.mode ?? 'cors';
+    return this.#more?.init?.mode ?? 'cors';
   }
   get referrer(): string {
-    return this.#init?.referrer ?? 'about:client';
+    return this.#more?.init?.referrer ?? 'about:client';
   }
   get referrerPolicy(): string {
-    return this.#init?.referrerPolicy ?? '';
+    return this.#more?.init?.referrerPolicy ?? '';
   }
   get duplex(): string {
     return 'half';
@@ -183,15 +217,16 @@ export class Request extends Body {
 
   clone(): Request {
     const body = share(this);
-    const copy = new Request(this.#url, {
-      ...this.#init,
-      method: this.#method,
+    const copy = new Request(this.url, {
+      ...this.#more?.init,
+      method: this.method,
       headers: this.headers,
       signal: null,
       body: null,
     });
-    copy.#followed = this.#signal ?? this.#followed;
-    copy.#id = this.#id;
+    const more = copy.#more as More;
+    more.followed = this.#more?.signal ?? this.#more?.followed;
+    more.id = this.#client;
     replace(copy, body);
     return copy;
   }
@@ -199,8 +234,8 @@ export class Request extends Body {
   /** Ours: the signal when there is one to follow; the client's counts when its request is passed on. */
   static signalOf(request: Request): AbortSignal | undefined {
     // What it follows rather than a signal of its own, which would stay listed there for ever.
-    const signal = request.#signal ?? request.#followed;
-    return signal ?? (request.#id === 0 ? undefined : request.signal);
+    const signal = request.#more?.signal ?? request.#more?.followed;
+    return signal ?? (request.#client === 0 ? undefined : request.signal);
   }
 }
 
@@ -208,8 +243,16 @@ export const { signalOf } = Request;
 Reflect.deleteProperty(Request, 'signalOf');
 
 /** Ours: the request that the host gave. */
-export const requestFromHost = (id: number, wire: WireRequest): Request =>
-  new Request(wire as unknown as string, id as unknown as RequestInit, FROM_HOST);
+export function requestFromHost(
+  id: number,
+  head: string,
+  methodLength: number,
+  urlLength: number,
+  body: number,
+): Request {
+  const wire: Wire = { id, head, methodLength, urlLength };
+  return new Request(wire as unknown as string, body as unknown as RequestInit, FROM_HOST);
+}
 
 const absolute = (input: URL | string): string => {
   const url = new URL(`${input}`);

@@ -1,13 +1,14 @@
-import type { WireResponse } from 'popmesh:function/host@0.1.0';
+import type { WireResponse } from 'popmesh:function/host@0.2.0';
 import {
   Body,
   type BodyInit,
   fromWire,
   replace,
+  respond,
+  STRING_TYPE,
   share,
   sourceType,
   toSource,
-  toWire,
 } from './body.ts';
 import { tag } from './define.ts';
 import { freeze, fromLines, Headers, type HeadersInit, toLines } from './headers.ts';
@@ -21,6 +22,7 @@ export interface ResponseInit {
   headers?: HeadersInit;
 }
 
+const STRING_LINE = `content-type: ${STRING_TYPE}\n`;
 const REDIRECT_STATUS = [301, 302, 303, 307, 308];
 const BAD_REASON = /[^\t\x20-\x7e\x80-\xff]/;
 
@@ -37,23 +39,33 @@ function checkStatus(given: unknown): number {
   return status;
 }
 
+/** What few responses have. */
+interface Rare {
+  statusText: string;
+  kind: string;
+  url: string;
+  redirected: boolean;
+}
+const USUAL: Readonly<Rare> = Object.freeze({
+  statusText: '',
+  kind: 'default',
+  url: '',
+  redirected: false,
+});
+
 export class Response extends Body {
   #status = 200;
-  #statusText = '';
-  #headers: Headers | undefined = undefined;
-  /** What the body says of itself, while there is no Headers object to hold it. */
-  #type: string | undefined = undefined;
-  #kind = 'default';
-  #url = '';
-  #redirected = false;
+  /** Only what the body says of its type, while nobody has asked for more. */
+  #headers: Headers | string | undefined = undefined;
+  #rare: Rare = USUAL;
 
   constructor(body?: BodyInit | null, init?: ResponseInit) {
     super(body === null || body === undefined ? null : toSource(body));
     const type = body === null || body === undefined ? undefined : sourceType;
     if (init !== undefined && init !== null) {
       const { status, statusText, headers } = init;
-      if (statusText !== undefined && NOT_LATIN1.test(`${statusText}`)) {
-        throw new TypeError('Invalid statusText');
+      if (statusText !== undefined && statusText !== '') {
+        if (NOT_LATIN1.test(`${statusText}`)) throw new TypeError('Invalid statusText');
       }
       if (status !== undefined && status !== 200) {
         this.#status = checkStatus(status);
@@ -63,17 +75,16 @@ export class Response extends Body {
       }
       if (statusText !== undefined && statusText !== '') {
         if (BAD_REASON.test(`${statusText}`)) throw new TypeError('Invalid statusText');
-        this.#statusText = `${statusText}`;
+        this.#rare = { ...USUAL, statusText: `${statusText}` };
       }
       if (headers !== undefined) {
-        this.#headers = new Headers(headers);
-        if (type !== undefined && !this.#headers.has('content-type')) {
-          this.#headers.set('content-type', type);
-        }
+        const made = new Headers(headers);
+        if (type !== undefined && !made.has('content-type')) made.set('content-type', type);
+        this.#headers = made;
         return;
       }
     }
-    this.#type = type;
+    this.#headers = type;
   }
 
   static json(data: unknown, init?: ResponseInit): Response {
@@ -81,7 +92,7 @@ export class Response extends Body {
     if (text === undefined) throw new TypeError('The data cannot be shown as JSON');
     const response = new Response(text, init);
     const headers = init?.headers === undefined ? undefined : new Headers(init.headers);
-    if (headers === undefined) response.#type = 'application/json';
+    if (headers === undefined) response.#headers = 'application/json';
     else if (!headers.has('content-type')) response.headers.set('content-type', 'application/json');
     return response;
   }
@@ -97,7 +108,7 @@ export class Response extends Body {
   static error(): Response {
     const response = new Response();
     response.#status = 0;
-    response.#kind = 'error';
+    response.#rare = { ...USUAL, kind: 'error' };
     freeze(response.headers);
     return response;
   }
@@ -109,32 +120,30 @@ export class Response extends Body {
     return this.#status >= 200 && this.#status <= 299;
   }
   get statusText(): string {
-    return this.#statusText;
+    return this.#rare.statusText;
   }
   get type(): string {
-    return this.#kind;
+    return this.#rare.kind;
   }
   get url(): string {
-    return this.#url;
+    return this.#rare.url;
   }
   get redirected(): boolean {
-    return this.#redirected;
+    return this.#rare.redirected;
   }
   get headers(): Headers {
-    if (this.#headers === undefined) {
-      this.#headers = new Headers();
-      if (this.#type !== undefined) this.#headers.set('content-type', this.#type);
-    }
-    return this.#headers;
+    const held = this.#headers;
+    if (typeof held === 'object') return held;
+    const headers = new Headers();
+    if (held !== undefined) headers.set('content-type', held);
+    this.#headers = headers;
+    return headers;
   }
 
   clone(): Response {
     const copy = new Response(null, { headers: this.headers });
     copy.#status = this.#status;
-    copy.#statusText = this.#statusText;
-    copy.#kind = this.#kind;
-    copy.#url = this.#url;
-    copy.#redirected = this.#redirected;
+    copy.#rare = this.#rare;
     replace(copy, share(this));
     return copy;
   }
@@ -144,29 +153,29 @@ export class Response extends Body {
     const response = new Response();
     replace(response, fromWire(wire.body));
     response.#status = wire.status;
-    response.#kind = 'basic';
     let lines = wire.headers;
     // The host puts the address that answered in front when it followed a redirect.
     const moved = /^popmesh-url: (.*)\n/.exec(lines);
     if (moved !== null) lines = lines.slice(moved[0].length);
-    response.#redirected = moved !== null;
-    response.#url = moved?.[1] ?? url;
-    response.#headers = fromLines(lines, true);
+    const from = moved?.[1] ?? url;
+    response.#rare = { statusText: '', kind: 'basic', url: from, redirected: moved !== null };
+    response.#headers = fromLines(`\n${lines}`);
     return response;
   }
 
-  /** Ours: what the host is given. */
-  static toHost(response: Response, failed: (error: unknown) => void): WireResponse {
+  /** Ours: the answer to the host's request `id`. */
+  static answer(response: Response, id: number, failed: (error: unknown) => void): void {
     const headers = response.#headers;
     let lines = '';
-    if (headers !== undefined) lines = toLines(headers);
-    else if (response.#type !== undefined) lines = `content-type: ${response.#type}\n`;
-    return { status: response.#status, headers: lines, body: toWire(response, failed) };
+    if (headers === STRING_TYPE) lines = STRING_LINE;
+    else if (typeof headers === 'object') lines = toLines(headers);
+    else if (headers !== undefined) lines = `content-type: ${headers}\n`;
+    respond(response, id, response.#status, lines, failed);
   }
 }
 
-export const { fromHost, toHost } = Response;
-for (const name of ['fromHost', 'toHost']) Reflect.deleteProperty(Response, name);
+export const { fromHost, answer } = Response;
+for (const name of ['fromHost', 'answer']) Reflect.deleteProperty(Response, name);
 
 Response.prototype.contentType = function contentType(this: Response): string | null {
   return this.headers.get('content-type');

@@ -1,26 +1,25 @@
-import type { WireRequest, WireResponse } from 'popmesh:function/host@0.1.0';
 import { type Env, handler, self } from './author.ts';
-import { NO_BODY } from './body.ts';
 import { ExecutionContext } from './context.ts';
 import { begin, host, running } from './host.ts';
 import { reportError } from './report.ts';
 import { requestFromHost } from './request.ts';
-import { Response, toHost } from './response.ts';
-import { openWait } from './timers.ts';
+import { answer, Response } from './response.ts';
+import { settleWait } from './waits.ts';
 
 /**
- * One request. Throwing out of an async export traps the whole instance with all its
- * other requests, so an author's error becomes a response that the runtime knows.
+ * One request. Throwing out of an export traps the whole instance with all its other
+ * requests, so an author's error becomes a response that the runtime knows. Nothing here
+ * waits: the answer is given in whatever turn it is there.
  */
 
-const FAILED: WireResponse = {
-  status: 500,
-  headers: 'popmesh-function-error: 1\n',
-  body: NO_BODY,
-};
-
+const FAILED = 'popmesh-function-error: 1\n';
 /** The author's code ran out of memory, and could be left at that. */
-const EXHAUSTED: WireResponse = { ...FAILED, headers: 'popmesh-function-error: memory\n' };
+const EXHAUSTED = 'popmesh-function-error: memory\n';
+
+/** What the engine takes for the promise of an async export, and settles at once. */
+// biome-ignore lint/suspicious/noThenProperty: it is meant to be taken for a promise
+const DONE = { then: (resolve: () => void): void => resolve() };
+const { then } = Promise.prototype;
 
 let env: Env = {};
 
@@ -30,49 +29,56 @@ function boot(): void {
   env = Object.freeze({ ...config.env });
 }
 
-export async function handle(id: number, wire: WireRequest): Promise<WireResponse> {
+export function handle(
+  id: number,
+  head: string,
+  methodLength: number,
+  urlLength: number,
+  body: number,
+): object {
   try {
     if (!running) boot();
-    const request = requestFromHost(id, wire);
-    const answer = handler.call(self, request, env, new ExecutionContext(id));
-    const response = answer instanceof Response ? answer : await inOwnTask(answer);
-    if (response instanceof Response && response.status !== 0) return toHost(response, reportError);
+    const request = requestFromHost(id, head, methodLength, urlLength, body);
+    const result = handler.call(self, request, env, new ExecutionContext(id));
+    if (result instanceof Response) finish(id, result);
+    else {
+      const promise = result instanceof Promise ? result : Promise.resolve(result);
+      then.call(
+        promise,
+        (response) => finish(id, response),
+        (error) => fail(id, error),
+      );
+    }
+  } catch (error) {
+    fail(id, error);
+  }
+  return DONE;
+}
+
+export function settle(wait: number, value: number): object {
+  settleWait(wait, value);
+  return DONE;
+}
+
+function finish(id: number, response: unknown): void {
+  try {
+    if (response instanceof Response && response.status !== 0) {
+      answer(response, id, reportError);
+      return;
+    }
     throw new TypeError(
       response instanceof Response
         ? 'The handler answered Response.error()'
         : `The handler must answer a Response, not ${describe(response)}`,
     );
   } catch (error) {
-    reportError(error);
-    return isOutOfMemory(error) ? EXHAUSTED : FAILED;
+    fail(id, error);
   }
 }
 
-/** Turns of the microtask queue in which an answer that waits for nothing is there. */
-const OWN_TURNS = 24;
-
-/**
- * Waits for the handler's answer so that this request's own task goes on with it. What an
- * author's promise waits for may belong to another request (`cache ??= fetch(…)`): then it
- * settles inside that one's task, where returning our response is a trap, and meanwhile a
- * task of ours with nothing of its own to wait for is a trap as well. So the answer, wherever
- * it comes from, ends a wait of our own.
- */
-async function inOwnTask(answer: unknown): Promise<unknown> {
-  let settled = false;
-  const settle = (): void => {
-    settled = true;
-  };
-  const promise = Promise.resolve(answer);
-  promise.then(settle, settle);
-  // Cheaper than the host's timer, and enough for handlers that are async for the form of it.
-  for (let turn = 0; turn < OWN_TURNS && !settled; turn++) await null;
-  if (!settled) {
-    const wait = openWait();
-    promise.then(wait.end, wait.end);
-    await wait.ended;
-  }
-  return await promise;
+function fail(id: number, error: unknown): void {
+  reportError(error);
+  host.respond(id, 500, isOutOfMemory(error) ? EXHAUSTED : FAILED, '');
 }
 
 /**

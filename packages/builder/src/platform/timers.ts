@@ -1,53 +1,53 @@
-import { host, ignore, requireRunning, settled } from './host.ts';
-import { reportError } from './report.ts';
+import { host, requireRunning } from './host.ts';
+import { reportError, watch } from './report.ts';
+import { forgetWait, newWait, renewWait } from './waits.ts';
 
-/** Timers: one host future per running timer, by an id that is ours. */
+/** Timers: each is one of the host's, by the number of its wait. */
 
 const MS_MAX = 2_147_483_647;
 
-let lastId = 0;
 const active = new Set<number>();
 
-export function startTimer(callback: () => void, ms: unknown, repeat = false): number {
+export function startTimer(callback: () => unknown, ms: unknown, repeat = false): number {
   requireRunning('setTimeout');
-  const id = ++lastId;
-  active.add(id);
   const wait = Number(ms);
   const delay = wait > 0 && wait <= MS_MAX ? Math.trunc(wait) : 0;
-  ignore(run(id, callback, delay, repeat));
-  return id;
-}
-
-async function run(id: number, callback: () => void, ms: number, repeat: boolean): Promise<void> {
-  do {
-    const passed = await settled(host.timer(id, ms));
-    if (passed === 0 || !active.has(id)) break;
+  const run = (): void => {
     if (!repeat) active.delete(id);
     try {
-      callback();
+      watch(callback());
     } catch (error) {
       reportError(error);
     }
-  } while (repeat && active.has(id));
-  active.delete(id);
+    if (!repeat || !active.has(id)) return;
+    renewWait(id, run);
+    begin(id, delay);
+  };
+  const id = newWait(run);
+  active.add(id);
+  begin(id, delay);
+  return id;
 }
 
-/** A wait that the guest ends itself; what it resolves, it resolves in the task that opened it. */
-export function openWait(): { readonly ended: Promise<unknown>; readonly end: () => void } {
-  const id = ++lastId;
-  return { ended: settled(host.timer(id, MS_MAX)), end: () => host.timerCancel(id) };
+function begin(id: number, delay: number): void {
+  if (host.timer(id, delay) === 1) return;
+  active.delete(id);
+  forgetWait(id);
+  throw new RangeError('There are too many timers');
 }
 
 export function clearTimer(id?: unknown): void {
   const number = Number(id);
-  if (active.delete(number)) host.timerCancel(number);
+  if (!active.delete(number)) return;
+  forgetWait(number);
+  host.timerCancel(number);
 }
 
-type Callback = (...args: unknown[]) => void;
+type Callback = (...args: unknown[]) => unknown;
 
-const bind = (callback: unknown, args: unknown[]): (() => void) => {
+const bind = (callback: unknown, args: unknown[]): (() => unknown) => {
   if (typeof callback !== 'function') throw new TypeError('A timer needs a function to call');
-  return args.length === 0 ? (callback as () => void) : () => (callback as Callback)(...args);
+  return args.length === 0 ? (callback as () => unknown) : () => (callback as Callback)(...args);
 };
 
 export const setTimeout = (callback: Callback, ms?: number, ...args: unknown[]): number =>

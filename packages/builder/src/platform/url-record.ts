@@ -33,46 +33,88 @@ const PLAIN =
 const DOTS = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
 export function parseUrl(input: string, base: string | undefined): UrlRecord | undefined {
-  if (base === undefined) {
-    const plain = parsePlain(input);
-    if (plain !== undefined) return plain;
-  }
+  if (base === undefined && isPlain(input)) return plainRecord(input);
   // An empty base is a wrong one; to the host it would mean none.
   if (base === '') return undefined;
   if (!running) return parseAtBuildTime(input, base);
   return fromHost(host.urlParse(input.toWellFormed(), base?.toWellFormed() ?? ''));
 }
 
-function parsePlain(input: string): UrlRecord | undefined {
+/** The last request's URL, which the host has parsed and written as the standard's parser would. */
+let normalised: string | undefined;
+
+export function normalisedByHost(url: string): void {
+  normalised = url;
+}
+
+/** Whether `plainParts` may cut it. */
+export function isPlain(input: string): boolean {
+  if (input === normalised) return true;
   const match = PLAIN.exec(input);
-  if (match === null) return undefined;
-  const scheme = match[1] as string;
-  const hostname = match[2] as string;
+  if (match === null) return false;
   const colonPort = match[3] ?? '';
   const pathname = match[4] as string;
-  if (
-    (colonPort === ':80' && scheme === 'http') ||
-    (colonPort === ':443' && scheme === 'https') ||
-    ((pathname.includes('/.') || pathname.includes('%2')) && DOTS.test(pathname)) ||
-    // A lone `?` or `#` stays in the href but shows as an empty part: the host's case.
-    match[5] === '?' ||
-    match[6] === '#'
-  ) {
-    return undefined;
-  }
-  const authority = hostname + colonPort;
+  return !(
+    (colonPort === ':80' && match[1] === 'http') ||
+    (colonPort === ':443' && match[1] === 'https') ||
+    ((pathname.includes('/.') || pathname.includes('%2')) && DOTS.test(pathname))
+  );
+}
+
+/** The parts of a plain web address, cut when asked: most programs look at one of them. */
+export const plainParts = {
+  origin: (href: string): string => href.slice(0, pathOf(href)),
+  protocol: (href: string): string => (isSecure(href) ? 'https:' : 'http:'),
+  host: (href: string): string => href.slice(isSecure(href) ? 8 : 7, pathOf(href)),
+  hostname(href: string): string {
+    const host = plainParts.host(href);
+    const colon = host.indexOf(':');
+    return colon < 0 ? host : host.slice(0, colon);
+  },
+  port(href: string): string {
+    const host = plainParts.host(href);
+    const colon = host.indexOf(':');
+    return colon < 0 ? '' : host.slice(colon + 1);
+  },
+  pathname(href: string): string {
+    const path = pathOf(href);
+    const query = href.indexOf('?', path);
+    const fragment = href.indexOf('#', path);
+    if (fragment >= 0) return href.slice(path, query < 0 || query > fragment ? fragment : query);
+    return query < 0 ? href.slice(path) : href.slice(path, query);
+  },
+  /** A lone `?` or `#` stays in the href but shows as an empty part. */
+  search(href: string): string {
+    const path = pathOf(href);
+    const query = href.indexOf('?', path);
+    const fragment = href.indexOf('#', path);
+    if (query < 0 || (fragment >= 0 && fragment <= query + 1)) return '';
+    if (fragment >= 0) return href.slice(query, fragment);
+    return query === href.length - 1 ? '' : href.slice(query);
+  },
+  hash(href: string): string {
+    const fragment = href.indexOf('#', pathOf(href));
+    return fragment < 0 || fragment === href.length - 1 ? '' : href.slice(fragment);
+  },
+};
+
+/** Beyond `http://` and at least one character of a host. */
+const pathOf = (href: string): number => href.indexOf('/', 8);
+const isSecure = (href: string): boolean => href.charCodeAt(4) === 0x73;
+
+export function plainRecord(href: string): UrlRecord {
   return {
-    href: input,
-    origin: `${scheme}://${authority}`,
-    protocol: `${scheme}:`,
+    href,
+    origin: plainParts.origin(href),
+    protocol: plainParts.protocol(href),
     username: '',
     password: '',
-    host: authority,
-    hostname,
-    port: colonPort.slice(1),
-    pathname,
-    search: match[5] ?? '',
-    hash: match[6] ?? '',
+    host: plainParts.host(href),
+    hostname: plainParts.hostname(href),
+    port: plainParts.port(href),
+    pathname: plainParts.pathname(href),
+    search: plainParts.search(href),
+    hash: plainParts.hash(href),
     exact: true,
   };
 }

@@ -40,11 +40,11 @@ const WASI_0_2: readonly string[] = [
   'wasi:sockets/udp-create-socket',
 ];
 
-const FUNCTION_0_1: readonly string[] = ['popmesh:function/host', 'popmesh:function/types'];
+const FUNCTION_0_2: readonly string[] = ['popmesh:function/host', 'popmesh:function/types'];
 
 /** Without versions; what each must look like is in `generated/host-worlds.ts`. */
 export const ALLOWED_INTERFACES: Readonly<Record<DoorName, readonly string[]>> = {
-  'popmesh:function': FUNCTION_0_1,
+  'popmesh:function': FUNCTION_0_2,
   'wasi:http': WASI_0_2,
 };
 
@@ -52,9 +52,9 @@ const ALLOWED: Readonly<
   Record<DoorName, { names: ReadonlySet<string>; version: RegExp; expected: string }>
 > = {
   'popmesh:function': {
-    names: new Set(FUNCTION_0_1),
-    version: /^0\.1\.(?:0|[1-9]\d{0,3})$/,
-    expected: 'popmesh:function/host@0.1.x and popmesh:function/types@0.1.x',
+    names: new Set(FUNCTION_0_2),
+    version: /^0\.2\.(?:0|[1-9]\d{0,3})$/,
+    expected: 'popmesh:function/host@0.2.x and popmesh:function/types@0.2.x',
   },
   'wasi:http': {
     names: new Set(WASI_0_2),

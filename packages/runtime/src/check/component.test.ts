@@ -40,7 +40,7 @@ describe('doors and imports', () => {
   test('the two doors are told apart by what is exported', () => {
     const own = checkComponent(
       component(
-        imports('popmesh:function/host@0.1.0', 'popmesh:function/types@0.1.7'),
+        imports('popmesh:function/host@0.2.0', 'popmesh:function/types@0.2.7'),
         handleExport,
       ),
       OPTIONS,
@@ -60,16 +60,16 @@ describe('doors and imports', () => {
   test('every import outside the list is refused by name', () => {
     const refused: [readonly number[], string][] = [
       [handleExport, 'wasi:io/poll@0.2.0'],
-      [handleExport, 'popmesh:function/host@0.2.0'],
-      [handleExport, 'popmesh:function/host@0.1.0-rc'],
+      [handleExport, 'popmesh:function/host@0.1.0'],
+      [handleExport, 'popmesh:function/host@0.2.0-rc'],
       [handleExport, 'popmesh:function/host'],
-      [handleExport, 'evil:function/host@0.1.0'],
+      [handleExport, 'evil:function/host@0.2.0'],
       [httpExport, 'wasi:sockets/raw@0.2.0'],
       [httpExport, 'wasi:sockets/tcp@0.3.0'],
       [handleExport, 'wasi:sockets/tcp@0.2.0'],
       [httpExport, 'wasi:http/types@0.3.0'],
       [httpExport, 'wasi:http/types@0.2.0.1'],
-      [httpExport, 'popmesh:function/host@0.1.0'],
+      [httpExport, 'popmesh:function/host@0.2.0'],
       [httpExport, 'wasi:filesystem/types@0.20.0'],
     ];
     for (const [door, name] of refused) {
@@ -206,7 +206,7 @@ describe('malformed input', () => {
   test('a real component passes', () => {
     const facts = checkComponent(guest, OPTIONS);
     assert.equal(facts.door, 'popmesh:function');
-    assert.ok(facts.imports.includes('popmesh:function/host@0.1.0'));
+    assert.ok(facts.imports.includes('popmesh:function/host@0.2.0'));
   });
 
   test('a core module and something else are told apart', () => {

@@ -64,7 +64,7 @@ test('every function of the wasi interfaces', () => {
 });
 
 test('every function of popmesh:function/host', () => {
-  const host = new FunctionHost(context);
+  const host = new FunctionHost(context, () => {});
   const none = missing(ALLOWED_INTERFACES['popmesh:function'], () => host.imports);
   host.dispose();
   assert.deepEqual(none, []);

@@ -61,12 +61,12 @@ describe('what fits', () => {
     );
   });
 
-  test('any patch version of 0.2, and 0.1 of ours', async () => {
+  test('any patch version of 0.2, of wasi and of ours', async () => {
     for (const version of ['0.2.0', '0.2.3', '0.2.99']) {
       const wit = (PROXY + wasiPackages()).replaceAll(WASI_VERSION, version);
       assert.equal(await outcomeOf(await dummyOf(wit, 'w')), 'ok', version);
     }
-    const later = functionPackage().replaceAll('function@0.1.0', 'function@0.1.9');
+    const later = functionPackage().replaceAll('function@0.2.0', 'function@0.2.9');
     assert.equal(await outcomeOf(await dummyOf(later, 'function')), 'ok');
   });
 
@@ -149,27 +149,30 @@ describe('what does not fit is refused, and the function is named', () => {
     'a parameter of ours of another type',
     () => own('retain: func(id: u32)', 'retain: func(id: u64)'),
     {
-      import: 'popmesh:function/host@0.1.0',
+      import: 'popmesh:function/host@0.2.0',
       function: 'retain',
       expected: 'func(id: u32)',
     },
   );
   imported(
-    'a future that is a value',
+    'a value that is a future',
     () =>
-      own('timer: func(id: u32, ms: u32) -> future<u32>', 'timer: func(id: u32, ms: u32) -> u32'),
+      own(
+        'timer: func(wait: u32, ms: u32) -> u32',
+        'timer: func(wait: u32, ms: u32) -> future<u32>',
+      ),
     {
-      import: 'popmesh:function/host@0.1.0',
+      import: 'popmesh:function/host@0.2.0',
       function: 'timer',
-      expected: 'func(id: u32, ms: u32) -> future<u32>',
+      expected: 'func(wait: u32, ms: u32) -> u32',
     },
   );
   imported('a function of ours that is not there', () => own('timer-cancel:', 'timer-kancel:'), {
-    import: 'popmesh:function/host@0.1.0',
+    import: 'popmesh:function/host@0.2.0',
     function: 'timer-kancel',
   });
   imported('a record of ours with another field', () => own('status: u16', 'status: u32'), {
-    import: 'popmesh:function/types@0.1.0',
+    import: 'popmesh:function/types@0.2.0',
     function: 'response',
   });
 
@@ -195,15 +198,24 @@ describe('what does not fit is refused, and the function is named', () => {
     () => http(HANDLE_LINES, HANDLE_LINES.replace('handle', 'serve')),
     HANDLE,
   );
-  const OWN = 'async func(id: u32, request: request) -> response';
+  const OWN = 'async func(id: u32, head: string, method-length: u32, url-length: u32, body: u32)';
   exported(
     'a handler of ours that does not wait',
     () => own('handle: async func', 'handle: func'),
     OWN,
   );
   exported(
-    'a handler of ours with another answer',
-    () => own('-> response;\n}', '-> string;\n}'),
+    'a handler of ours that answers by returning',
+    () => own('url-length: u32, body: u32);', 'url-length: u32, body: u32) -> string;'),
     OWN,
   );
+
+  test('a component of ours without its second export', async () => {
+    const error = await outcomeOf(
+      await own('export settle: async func(wait: u32, value: u32);', ''),
+    );
+    assert.ok(error !== 'ok', 'it was accepted');
+    assert.equal(error.code, 'invalid_component', error.message);
+    assert.equal(error.details.function, 'settle', JSON.stringify(error.details));
+  });
 });

@@ -26,7 +26,7 @@ export interface HostWorld {
   readonly types: Readonly<Record<string, number>>;
   readonly typeCount: number;
   /** Under what name it is exported, and the index of its type. */
-  readonly handler: { readonly name: string; readonly type: number };
+  readonly handlers: readonly { readonly name: string; readonly type: number }[];
 }
 
 /** Function by function as WIT has them, by interface without version; `''` is the world itself. */
@@ -56,20 +56,29 @@ export function surround(facts: ComponentFacts, sizeBytes: number): Surroundings
   const hosted = Object.keys(world.instances).length;
   const own = facts.door === 'popmesh:function';
   const sort = own ? FUNCTION_SORT : INSTANCE_SORT;
+  const { handlers } = world;
   // After the hosted instances comes the component's own, and after that the alias of its door;
-  // in the space of functions, only `handle` comes before it.
-  const [instance, door] = [hosted, own ? 1 : hosted + 1];
-  const { handler } = world;
+  // in the space of functions, only those come before it that the prelude imports for their type.
+  const [instance, door] = [hosted, own ? handlers.length : hosted + 1];
   const after = Buffer.from([
     ...section(
       ALIAS,
       types.map((name) => [TYPE_SORT, 0, ...leb(world.types[name] ?? 0), ...text(name)]),
     ),
     ...section(INSTANCE, [[0, 0, ...leb(given.length), ...given.flat()]]),
-    ...section(ALIAS, [[sort, 0, ...leb(instance), ...text(facts.doorExport)]]),
-    ...section(EXPORT, [
-      [0, ...text(handler.name), sort, ...leb(door), 1, sort, ...leb(handler.type)],
-    ]),
+    ...section(
+      ALIAS,
+      handlers.map(({ name }) => {
+        const exported = own ? name : facts.doorExport;
+        return [sort, 0, ...leb(instance), ...text(exported)];
+      }),
+    ),
+    ...section(
+      EXPORT,
+      handlers.map(({ name, type }, at) => {
+        return [0, ...text(name), sort, ...leb(door + at), 1, sort, ...leb(type)];
+      }),
+    ),
   ]);
   const prelude = Buffer.from(world.prelude, 'base64');
   const head = [NESTED, ...leb(sizeBytes)];
@@ -90,6 +99,8 @@ const MEMBER = /(?:type mismatch in instance export|missing expected export) `([
 const MISSING = /missing expected export/;
 const ARGUMENT = /missing import named `([^`]{1,200})`/;
 const HANDLER = /ascribed type of export is not compatible/;
+/** Of `popmesh:function`: one of its exports is not there. */
+const NO_EXPORT = /has no export named `([^`]{1,200})`/;
 
 /** What the validator said, in words for the author of the component. */
 export function mismatch(door: DoorName, said: string): PopmeshError {
@@ -100,6 +111,17 @@ export function mismatch(door: DoorName, said: string): PopmeshError {
   const argument = ARGUMENT.exec(said)?.[1];
   const name = IMPORT.exec(said)?.[1] ?? argument;
   const member = MEMBER.exec(said)?.[1];
+  const absent = NO_EXPORT.exec(said)?.[1];
+  if (absent !== undefined) {
+    return new PopmeshError(
+      'invalid_component',
+      `The component exports no ${JSON.stringify(absent)}`,
+      {
+        hint: 'Build it again with the "popmesh build" of this version.',
+        details: { function: absent, reason },
+      },
+    );
+  }
   if (HANDLER.test(said)) {
     const [face, handle] =
       door === 'wasi:http' ? ['wasi:http/incoming-handler', 'handle'] : ['', 'handle'];

@@ -38,10 +38,15 @@ describe('limits, enforced and named', () => {
   test('what is ended from outside is told in the function’s log, with what it said before', async () => {
     const id: FunctionId = 'default/talkative';
     const source = `
-import host from 'popmesh:function/host@0.1.0';
-export async function handle(id, request) {
-  host.log('info', 'about to ' + request.url.split('/').pop());
-  if (request.url.endsWith('/wait')) await host.timer(1, 60000).read();
+import host from 'popmesh:function/host@0.2.0';
+const DONE = { then: (resolve) => resolve() };
+export function settle() {
+  return DONE;
+}
+export function handle(id, head, methodLength, urlLength) {
+  const url = head.slice(methodLength, methodLength + urlLength);
+  host.log('info', 'about to ' + url.split('/').pop());
+  if (url.endsWith('/wait')) return DONE;
   for (;;);
 }`;
     const limits = { cpuMs: 100, timeoutMs: 1_000 };

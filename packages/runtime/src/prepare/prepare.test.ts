@@ -99,7 +99,7 @@ describe('preparing', () => {
 
   test('what the walker lets pass and jco does not is refused, and the next is fine', async () => {
     const { preparer: it } = await preparer('bad');
-    const odd = component(imports('popmesh:function/host@0.1.0'), handleExport);
+    const odd = component(imports('popmesh:function/host@0.2.0'), handleExport);
     assert.equal((await refusal(it.prepare(artifact(odd), 64, never))).code, 'invalid_component');
     const cut = guest.slice(0, guest.length - 10_000);
     assert.equal((await refusal(it.prepare(artifact(cut), 64, never))).code, 'invalid_component');

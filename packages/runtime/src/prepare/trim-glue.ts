@@ -1,8 +1,10 @@
 import { IdMap } from '../id-map.ts';
 import type { DoorName } from '../worker/door.ts';
+import { directGuestCalls } from './direct-guest-calls.ts';
 import { directHostCalls } from './direct-host-calls.ts';
 import { encodeWhole } from './encode-whole.ts';
 import { type LoweredGlue, lowerImports } from './lower-imports.ts';
+import { plainText } from './plain-text.ts';
 
 /**
  * Post-processing of jco's glue (1.35): what it does for nobody, and what it never forgets.
@@ -88,48 +90,6 @@ export const GLUE_CHANGES: readonly Change[] = [
     replacement: 'realloc$1(',
     doors: ['popmesh:function'],
   },
-  {
-    // A task that waits was looked at by timers: 1 ms between two that go on, 10 ms until the
-    // answer to a timer or a fetch was seen. One instance did 840 fetches a second, each a
-    // millisecond late; now 8,000, and the end of a host call wakes the loop.
-    name: 'tick-loop',
-    pattern:
-      /async runTickLoop\(\) \{\s*if \(this\.#tickLoop !== null\) \{ return; \}[\s\S]{0,1200}?this\.#tickLoop = null;\s*\}, 10\);\s*\}/g,
-    replacement:
-      'async runTickLoop() { if (this.#tickLoop !== null) { this.wakeTickLoop?.(); return; } ' +
-      'this.#tickLoop = 1; await new Promise((resolve) => setImmediate(resolve)); for (;;) { ' +
-      'const result = this.tick(); if (result === ComponentAsyncState.TickResult.DONE) break; ' +
-      'if (result === ComponentAsyncState.TickResult.IDLE) { _checkForDeadlock(); ' +
-      'await new Promise((resolve) => { const timer = setTimeout(resolve, 10); ' +
-      'this.wakeTickLoop = () => { clearTimeout(timer); this.wakeTickLoop = undefined; ' +
-      'setImmediate(resolve); }; }); } else await new Promise((resolve) => setImmediate(resolve)); } ' +
-      'this.wakeTickLoop = undefined; this.#tickLoop = null; }',
-    doors: ['popmesh:function'],
-  },
-  {
-    // Only for futures that come back from a guest, which this world has none of: together
-    // with the next two, 1.7 KB kept for ever by every timer, fetch and chunk.
-    name: 'futures-map',
-    pattern: /future\.setGlobalFutureMapRep\(FUTURES\.insert\(future\)\);/g,
-    replacement: '',
-    doors: ['popmesh:function'],
-  },
-  {
-    // Our end of a future stayed in the instance's table of handles after its value was taken.
-    name: 'host-write-end',
-    pattern: /hostWriteEnd\.getPendingEvent\(\);\s*hostWriteEnd\.drop\(\);/g,
-    replacement:
-      'hostWriteEnd.getPendingEvent(); removeFutureEndFromTable({ tableIdx: hostWriteEnd.futureTableIdx(), ' +
-      'futureWaitableIdx: hostWriteEnd.waitableIdx() }); hostWriteEnd.drop();',
-    doors: ['popmesh:function'],
-  },
-  {
-    // Nobody looks a buffer up by its number, and nobody takes it out.
-    name: 'buffers',
-    pattern: /instanceBuffers\.set\(nextBufID, buffer\);/g,
-    replacement: '',
-    doors: ['popmesh:function'],
-  },
 ];
 
 export interface TrimmedGlue {
@@ -152,13 +112,19 @@ export function trimGlue(glue: string, door: DoorName): TrimmedGlue {
     if (changed !== source) changes.push(name);
     source = changed;
   }
+  const direct = directHostCalls(source);
+  if (direct.direct > 0) changes.push('direct-host-calls');
+  source = direct.source;
   if (door === 'wasi:http') {
-    const direct = directHostCalls(source);
-    if (direct.direct > 0) changes.push('direct-host-calls');
-    const { source: whole, ...lowered } = lowerImports(direct.source);
+    const { source: whole, ...lowered } = lowerImports(source);
     if (lowered.lowered.length > 0) changes.push('lower-imports');
     return { source: whole, debugCalls: trimmed.trimmed, changes, lowered };
   }
+  const guest = directGuestCalls(source);
+  if (guest.direct > 0) changes.push('direct-guest-calls');
+  const text = plainText(guest.source);
+  if (text.changed) changes.push('plain-text');
+  source = text.source;
   return { source, debugCalls: trimmed.trimmed, changes };
 }
 

@@ -37,7 +37,7 @@ const SOURCES: readonly { door: DoorName; world: string; wit: () => string }[] =
   {
     door: 'popmesh:function',
     world: 'function',
-    wit: () => functionPackage().replace('export handle:', 'import handle:'),
+    wit: () => functionPackage().replaceAll(/export (handle|settle):/g, 'import $1:'),
   },
   {
     door: 'wasi:http',
@@ -75,7 +75,7 @@ function indicesOf(text: string): Omit<HostWorld, 'prelude'> {
   const instances: Record<string, number> = {};
   const types: Record<string, number> = {};
   let typeCount = 0;
-  let handler: HostWorld['handler'] | undefined;
+  const handlers: { name: string; type: number }[] = [];
   let declared: string[] = [];
   for (const line of text.split('\n')) {
     if (/^ {2}\((?:type |alias export|import "[a-z-]+" \(type )/.test(line)) typeCount++;
@@ -88,13 +88,14 @@ function indicesOf(text: string): Omit<HostWorld, 'prelude'> {
       instances[plain] = Number(instance);
       for (const it of declared) types[it] ??= Number(instance);
       declared = [];
-      if (plain === 'wasi:http/incoming-handler') handler = { name, type: Number(type) };
+      if (plain === 'wasi:http/incoming-handler') handlers.push({ name, type: Number(type) });
     }
-    const [, own] = /^ {2}\(import "handle" \(func \(;0;\) \(type (\d+)\)/.exec(line) ?? [];
-    if (own !== undefined) handler = { name: 'handle', type: Number(own) };
+    const [, own = '', of] =
+      /^ {2}\(import "([a-z]+)" \(func \(;\d+;\) \(type (\d+)\)/.exec(line) ?? [];
+    if (of !== undefined) handlers.push({ name: own, type: Number(of) });
   }
-  if (handler === undefined) throw new Error('no handler in the world');
-  return { instances, types, typeCount, handler };
+  if (handlers.length === 0) throw new Error('no handler in the world');
+  return { instances, types, typeCount, handlers };
 }
 
 /** Every function of every interface as its WIT says it, under the name that it has in a binary. */
@@ -155,7 +156,13 @@ export async function hostWorldsSource(): Promise<string> {
   const signatures: Signatures = Object.assign(
     {},
     ...[functionPackage(), ...PACKAGES.map(wasiFile)].map(signaturesIn),
-    { '': { handle: /handle: (async func\([^;]*);/.exec(functionPackage())?.[1] ?? '' } },
+    {
+      '': Object.fromEntries(
+        [...functionPackage().matchAll(/export ([a-z]+): (async func\([^;]*);/g)].map(
+          ([, name = '', signature = '']) => [name, signature],
+        ),
+      ),
+    },
   );
   return [
     '/** Written by `node packages/runtime/src/testing/write-host-worlds.ts`. Do not edit. */',

@@ -1,9 +1,10 @@
 import { PopmeshError } from '@popmesh/contracts';
-import { IdMap } from '../id-map.ts';
 import { Compressions } from './compression.ts';
 import { CryptoHost } from './crypto/crypto-host.ts';
-import type { Body, GuestResponse, InstanceContext, Pipe, RedirectMode } from './door.ts';
-import { toHeaderLines, toHeaderList } from './header-lines.ts';
+import type { Body, InstanceContext } from './door.ts';
+import { GuestFetches } from './guest-fetches.ts';
+import { GuestPipes } from './guest-pipes.ts';
+import { GuestRequests } from './guest-requests.ts';
 import { LOG_LEVELS } from './wire.ts';
 
 /**
@@ -14,39 +15,13 @@ import { LOG_LEVELS } from './wire.ts';
 
 export const HOST_LIMITS = {
   randomBytesMax: 65_536,
-  takeBytesMax: 65_536,
-  pipesMax: 1_024,
   /** Ten thousand of an author's, and the waits of the platform itself. */
   timersMax: 12_000,
-  fetchesMax: 256,
   urlLengthMax: 65_536,
 } as const;
 
-const REDIRECT_LINE = /^popmesh-redirect: (manual|error)\n/;
-
-export type GuestBody =
-  | { tag: 'none' }
-  | { tag: 'text'; val: string }
-  | { tag: 'bytes'; val: Uint8Array }
-  | { tag: 'pipe'; val: number };
-
-interface GuestFetch {
-  method: string;
-  url: string;
-  headers: string;
-  body: GuestBody;
-}
-
-interface PendingFetch {
-  readonly abort: AbortController;
-  outcome: object | undefined;
-}
-
-/** Pipes with the guest's two-step reading; all of ours are `BytePipe`s. */
-export interface GuestPipe extends Pipe {
-  ready(): Promise<0 | 1 | 2>;
-  take(bytesMax: number): Uint8Array;
-}
+/** Says in the guest that what it began is over; `owner` is the request that began it. */
+export type Settle = (wait: number, value: number, owner: number) => void;
 
 const URL_PARTS = new Set(
   'href protocol username password host hostname port pathname search hash'.split(' '),
@@ -56,72 +31,48 @@ const encoder = new TextEncoder();
 
 export class FunctionHost {
   readonly imports: Readonly<Record<string, unknown>>;
+  readonly requests: GuestRequests;
+  readonly pipes: GuestPipes;
+  readonly fetches: GuestFetches;
   readonly #context: InstanceContext;
+  readonly #settle: Settle;
   readonly #beganMs: number;
-  readonly #pipes = new Map<number, GuestPipe>();
-  readonly #timers = new Map<number, { cancel(): void; answer(value: number): void }>();
-  readonly #fetches = new Map<number, PendingFetch>();
-  readonly #gone = new IdMap<{ signal: AbortSignal; ended: (() => void)[] }>();
+  readonly #timers = new Map<number, { cancel(): void }>();
   readonly #crypto = new CryptoHost();
   readonly #compressions: Compressions;
   /** What `report` said last: the reason, should a trap follow. */
   lastReport: string | undefined;
-  #pipeId = 0;
 
-  constructor(context: InstanceContext) {
+  constructor(context: InstanceContext, settle: Settle) {
     this.#context = context;
     this.#compressions = new Compressions((micros) => context.charge?.(micros));
+    this.#settle = settle;
     this.#beganMs = context.clock.monotonic();
+    this.requests = new GuestRequests(settle);
+    const owner = (): number => this.requests.current;
+    this.pipes = new GuestPipes(
+      () => context.createPipe(),
+      () => context.pipeBufferBytes,
+      settle,
+      owner,
+    );
+    this.fetches = new GuestFetches(() => context.outbound, this.pipes, settle, owner);
     this.imports = Object.freeze(Object.assign(Object.create(null), this.#functions()));
   }
 
-  /** The request is known to `gone` from here to `endRequest`. */
-  beginRequest(id: number, signal: AbortSignal): void {
-    this.#gone.set(id, { signal, ended: [] });
-  }
-
-  endRequest(id: number): void {
-    const entry = this.#gone.get(id);
-    this.#gone.delete(id);
-    for (const run of entry?.ended ?? []) run();
-  }
-
-  addPipe(pipe: GuestPipe): number {
-    if (this.#pipes.size >= HOST_LIMITS.pipesMax) throw new Error('too many pipes');
-    this.#pipeId++;
-    this.#pipes.set(this.#pipeId, pipe);
-    return this.#pipeId;
-  }
-
-  pipe(id: number): GuestPipe | undefined {
-    return this.#pipes.get(id);
-  }
-
-  removePipe(id: number): void {
-    this.#pipes.delete(id);
-  }
-
-  abortFetches(): void {
-    for (const fetch of this.#fetches.values()) fetch.abort.abort();
-  }
-
   dispose(): void {
-    this.abortFetches();
+    this.fetches.dispose();
     this.#context.outbound.dispose();
     for (const timer of this.#timers.values()) timer.cancel();
-    for (const pipe of this.#pipes.values()) {
-      pipe.close('the instance ended');
-      pipe.cancel();
-    }
-    this.#crypto.dispose();
     this.#timers.clear();
-    this.#fetches.clear();
-    this.#pipes.clear();
-    this.#gone.clear();
+    this.pipes.dispose();
+    this.#crypto.dispose();
+    this.requests.dispose();
   }
 
   #functions(): Record<string, unknown> {
     const context = this.#context;
+    const { requests, pipes, fetches } = this;
     // Of an instance that was made ahead of need, it is known later.
     let config: string | undefined;
     return {
@@ -139,25 +90,34 @@ export class FunctionHost {
         this.lastReport = message.slice(0, 1_000);
         context.report(message, stack);
       },
-      timer: (id: number, ms: number) => this.#timer(id, ms),
-      timerCancel: (id: number) => this.#timers.get(id)?.answer(0),
-      fetch: (id: number, request: GuestFetch) => this.#fetch(id, request),
-      fetchTake: (id: number) => this.#fetchTake(id),
-      fetchAbort: (id: number) => this.#fetches.get(id)?.abort.abort(),
-      pipeOpen: () => this.addPipe(context.createPipe() as GuestPipe),
-      pipeWrite: async (id: number, bytes: Uint8Array) =>
-        (await this.#pipes.get(id)?.write(bytes)) === true ? 1 : 0,
-      pipeClose: (id: number, error: string) => this.#pipes.get(id)?.close(error),
-      pipeReady: (id: number) => this.#pipeReady(id),
-      pipeTake: (id: number) =>
-        this.#pipes.get(id)?.take(HOST_LIMITS.takeBytesMax) ?? new Uint8Array(0),
-      pipeCancel: (id: number) => {
-        this.#pipes.get(id)?.cancel();
-        this.#pipes.delete(id);
+      respond: (id: number, status: number, headers: string, text: string) =>
+        requests.respond(id, status, headers, text === '' ? NO_BODY : { kind: 'text', text }),
+      respondBytes: (id: number, status: number, headers: string, bytes: Uint8Array) =>
+        requests.respond(id, status, headers, { kind: 'bytes', bytes }),
+      respondPipe: (id: number, status: number, headers: string, pipe: number) =>
+        this.#respondPipe(id, status, headers, pipe),
+      bodyText: (id: number) => decoder.decode(requests.takeBody(id)),
+      bodyBytes: (id: number) => requests.takeBody(id),
+      timer: (wait: number, ms: number) => this.#timer(wait, ms),
+      timerCancel: (wait: number) => this.#cancelTimer(wait),
+      fetch: fetches.begin,
+      fetchTake: fetches.take,
+      fetchAbort: fetches.abort,
+      pipeOpen: pipes.open,
+      pipeWrite: pipes.write,
+      pipeClose: pipes.close,
+      pipeReady: pipes.ready,
+      pipeTake: pipes.take,
+      pipeCancel: pipes.cancel,
+      gone: (wait: number, id: number) => requests.whenGone(wait, id),
+      retain: (id: number) => {
+        requests.retain(id);
+        context.retain(id);
       },
-      gone: (id: number) => this.#whenGone(id),
-      retain: (id: number) => context.retain(id),
-      release: (id: number) => context.release(id),
+      release: (id: number) => {
+        requests.release(id);
+        context.release(id);
+      },
       urlParse: (url: string, base: string) => parseUrl(url, base),
       urlSet: (href: string, part: string, value: string) => setUrl(href, part, value),
       utf8Encode: (text: string) => encoder.encode(text),
@@ -168,108 +128,48 @@ export class FunctionHost {
     };
   }
 
-  #timer(id: number, ms: number): Promise<number> {
-    if (this.#timers.size >= HOST_LIMITS.timersMax) throw new Error('too many timers');
-    this.#timers.get(id)?.answer(0);
-    return new Promise((resolve) => {
-      const answer = (value: number): void => {
-        timer.cancel();
-        if (this.#timers.get(id) === entry) this.#timers.delete(id);
-        resolve(value);
-      };
-      const timer = this.#context.clock.setTimer(Math.min(ms, 2 ** 31 - 1), () => answer(1));
-      const entry = { cancel: () => timer.cancel(), answer };
-      this.#timers.set(id, entry);
+  /** An author's own timers are theirs to count: too many is an error in the guest. */
+  #timer(wait: number, ms: number): number {
+    this.#cancelTimer(wait);
+    if (this.#timers.size >= HOST_LIMITS.timersMax) return 0;
+    const owner = this.requests.current;
+    const timer = this.#context.clock.setTimer(Math.min(ms, 2 ** 31 - 1), () => {
+      this.#timers.delete(wait);
+      this.#settle(wait, 1, owner);
     });
-  }
-
-  async #pipeReady(id: number): Promise<number> {
-    const pipe = this.#pipes.get(id);
-    const state = (await pipe?.ready()) ?? 2;
-    if (state !== 1) this.#pipes.delete(id);
-    return state;
-  }
-
-  #whenGone(id: number): Promise<number> {
-    const entry = this.#gone.get(id);
-    if (entry === undefined) return Promise.resolve(0);
-    if (entry.signal.aborted) return Promise.resolve(1);
-    return new Promise((resolve) => {
-      entry.signal.addEventListener('abort', () => resolve(1), { once: true });
-      entry.ended.push(() => resolve(0));
-    });
-  }
-
-  async #fetch(id: number, request: GuestFetch): Promise<number> {
-    this.#fetches.get(id)?.abort.abort();
-    const pending: PendingFetch = { abort: new AbortController(), outcome: undefined };
-    const full = this.#fetches.size >= HOST_LIMITS.fetchesMax;
-    if (full) this.#fetches.delete(this.#fetches.keys().next().value as number);
-    this.#fetches.set(id, pending);
-    // The guest's platform names another mode than `follow` in a line of its own, in front.
-    const mode = REDIRECT_LINE.exec(request.headers);
-    try {
-      const response = await this.#context.outbound.fetch(
-        {
-          method: request.method,
-          url: request.url,
-          headers: toHeaderList(request.headers.slice(mode?.[0].length ?? 0)),
-          body: this.#takeBody(request.body),
-        },
-        pending.abort.signal,
-        mode?.[1] as RedirectMode | undefined,
-      );
-      const answer = this.#toGuest(response);
-      if (response.url !== undefined)
-        answer.headers = `popmesh-url: ${response.url}\n${answer.headers}`;
-      pending.outcome = { tag: 'ok', val: answer };
-    } catch (caught) {
-      const error = PopmeshError.from(caught, 'peer_unavailable');
-      pending.outcome = { tag: 'failed', val: `${error.code}: ${error.message}` };
-    }
+    this.#timers.set(wait, timer);
     return 1;
   }
 
-  #fetchTake(id: number): object {
-    const outcome = this.#fetches.get(id)?.outcome;
-    if (outcome === undefined) return { tag: 'failed', val: 'invalid_argument: no such fetch' };
-    this.#fetches.delete(id);
-    return outcome;
+  #cancelTimer(wait: number): void {
+    this.#timers.get(wait)?.cancel();
+    this.#timers.delete(wait);
   }
 
-  #toGuest(response: GuestResponse): { status: number; headers: string; body: GuestBody } {
-    return {
-      status: response.status,
-      headers: response.headerLines ?? toHeaderLines(response.headers),
-      body: this.giveBody(response.body),
-    };
+  #respondPipe(id: number, status: number, headers: string, number: number): void {
+    const pipe = this.pipes.get(number);
+    // Ours from here: the guest goes on writing by its number until it closes the pipe.
+    if (pipe !== undefined) {
+      if (!this.requests.respond(id, status, headers, { kind: 'pipe', pipe })) pipe.cancel();
+      return;
+    }
+    this.requests.fail(
+      id,
+      new PopmeshError('invalid_response', 'The response names a pipe that is not there'),
+    );
   }
 
   #compress(format: string, input: number): number {
-    const from = this.#pipes.get(input);
-    const to = this.#context.createPipe() as GuestPipe;
+    const from = this.pipes.get(input);
+    const to = this.pipes.create();
     const done = from && this.#compressions.start(format, from, to);
     if (done === undefined) return 0;
-    void done.then(() => this.#pipes.delete(input));
-    return this.addPipe(to);
-  }
-
-  giveBody(body: Body): GuestBody {
-    if (body.kind === 'text') return { tag: 'text', val: body.text };
-    if (body.kind === 'bytes') return { tag: 'bytes', val: body.bytes };
-    if (body.kind === 'pipe') return { tag: 'pipe', val: this.addPipe(body.pipe as GuestPipe) };
-    return { tag: 'none' };
-  }
-
-  #takeBody(body: GuestBody): Body {
-    if (body.tag === 'text') return { kind: 'text', text: body.val };
-    if (body.tag === 'bytes') return { kind: 'bytes', bytes: body.val };
-    if (body.tag !== 'pipe') return { kind: 'none' };
-    const pipe = this.#pipes.get(body.val);
-    if (pipe === undefined) throw new PopmeshError('invalid_argument', 'No such pipe');
-    return { kind: 'pipe', pipe };
+    void done.then(() => this.pipes.remove(input));
+    return this.pipes.add(to);
   }
 }
+
+const NO_BODY: Body = { kind: 'none' };
 
 function parseUrl(url: string, base: string): string {
   if (url.length > HOST_LIMITS.urlLengthMax || base.length > HOST_LIMITS.urlLengthMax) return '';

@@ -192,6 +192,8 @@ export class InstancePool {
     for (;;) {
       const making = this.#shared ?? this.#makeShared();
       const instance = await making;
+      // A trap in work that outlived its request is found by the next one, here.
+      if (instance.door?.broken === true && !instance.broken) this.discard(instance);
       if (!instance.retired && !instance.broken) {
         if (this.#shared === making) this.#current = instance;
         return instance;

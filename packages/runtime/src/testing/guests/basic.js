@@ -1,20 +1,41 @@
 // A guest of the `popmesh:function` door without any Web API layer: one path, one behaviour.
-import host from 'popmesh:function/host@0.1.0';
+import host from 'popmesh:function/host@0.2.0';
 
 let count = 0;
-let timerId = 0;
+let lastWait = 0;
+const waits = new Map();
 const none = { tag: 'none' };
 const text = (body, status = 200, headers = 'content-type: text/plain\n') => ({
   status,
   headers,
   body: { tag: 'text', val: String(body) },
 });
-const sleep = (ms) => host.timer(++timerId, ms).read();
+
+/** Begins something with a number, and waits until that is settled. */
+const waitFor = (begin) =>
+  new Promise((resolve) => {
+    const wait = ++lastWait;
+    waits.set(wait, (value) => resolve([value, wait]));
+    begin(wait);
+  });
+/** The same for what may be answered at once. */
+const waitUnless = (begin) =>
+  new Promise((resolve) => {
+    const wait = ++lastWait;
+    waits.set(wait, resolve);
+    const answer = begin(wait);
+    if (answer === 3) return;
+    waits.delete(wait);
+    resolve(answer);
+  });
+const sleep = (ms) => waitFor((wait) => host.timer(wait, ms));
+const pipeReady = (pipe) => waitUnless((wait) => host.pipeReady(wait, pipe));
+const pipeWrite = (pipe, bytes) => waitUnless((wait) => host.pipeWrite(wait, pipe, bytes));
 
 async function readAll(pipe) {
   const parts = [];
   for (;;) {
-    const state = await host.pipeReady(pipe).read();
+    const state = await pipeReady(pipe);
     if (state === 0) return parts;
     if (state === 2) throw new Error('request body broke');
     parts.push(host.pipeTake(pipe));
@@ -46,7 +67,7 @@ const routes = {
     (async () => {
       for (let i = 0; i < 5; i++) {
         await sleep(5);
-        if (!(await host.pipeWrite(pipe, new Uint8Array([65 + i, 10])).read())) return;
+        if (!(await pipeWrite(pipe, new Uint8Array([65 + i, 10])))) return;
       }
       host.pipeClose(pipe, '');
     })();
@@ -56,7 +77,7 @@ const routes = {
     const pipe = host.pipeOpen();
     const block = new Uint8Array(65536).fill(88);
     (async () => {
-      while (await host.pipeWrite(pipe, block).read());
+      while (await pipeWrite(pipe, block));
       host.log('info', 'endless stopped');
     })();
     return { status: 200, headers: '', body: { tag: 'pipe', val: pipe } };
@@ -64,7 +85,7 @@ const routes = {
   '/broken': () => {
     const pipe = host.pipeOpen();
     (async () => {
-      await host.pipeWrite(pipe, new Uint8Array([65])).read();
+      await pipeWrite(pipe, new Uint8Array([65]));
       host.pipeClose(pipe, 'it broke');
     })();
     return { status: 200, headers: '', body: { tag: 'pipe', val: pipe } };
@@ -75,9 +96,9 @@ const routes = {
     const to = host.pipeOpen();
     (async () => {
       for (;;) {
-        const state = await host.pipeReady(from).read();
+        const state = await pipeReady(from);
         if (state !== 1) return host.pipeClose(to, state === 0 ? '' : 'broken');
-        if (!(await host.pipeWrite(to, host.pipeTake(from)).read())) return host.pipeCancel(from);
+        if (!(await pipeWrite(to, host.pipeTake(from)))) return host.pipeCancel(from);
       }
     })();
     return { status: 200, headers: '', body: { tag: 'pipe', val: to } };
@@ -85,16 +106,16 @@ const routes = {
   '/length': async (request) => text(await bodyLength(request.body)),
   '/fetch': async (_request, url) => {
     const target = decodeURIComponent(url.split('to=')[1]);
-    const id = ++timerId;
-    await host.fetch(id, { method: 'GET', url: target, headers: '', body: none }).read();
-    const outcome = host.fetchTake(id);
+    const request = { method: 'GET', url: target, headers: '', body: none };
+    const [, wait] = await waitFor((number) => host.fetch(number, request));
+    const outcome = host.fetchTake(wait);
     if (outcome.tag === 'failed') return text(outcome.val, 502);
     const length = await bodyLength(outcome.val.body);
     return text(`${outcome.val.status} ${length}`);
   },
   '/gone': async (_request, _url, id) => {
     host.retain(id);
-    const answer = await host.gone(id).read();
+    const [answer] = await waitFor((wait) => host.gone(wait, id));
     host.log('info', `gone ${answer}`);
     host.release(id);
     return text('nobody sees this');
@@ -183,8 +204,46 @@ const routes = {
   },
 };
 
-export async function handle(id, request) {
+/** What the engine takes for a promise, and settles at once. */
+// biome-ignore lint/suspicious/noThenProperty: it is meant to be taken for a promise
+const DONE = { then: (resolve) => resolve() };
+
+function respond(id, { status, headers, body }) {
+  if (body.tag === 'pipe') host.respondPipe(id, status, headers, body.val);
+  else if (body.tag === 'bytes') host.respondBytes(id, status, headers, body.val);
+  else host.respond(id, status, headers, body.tag === 'text' ? body.val : '');
+}
+
+const bodyOf = (id, body) => {
+  if (body === 0) return none;
+  return body === 1 ? { tag: 'bytes', val: host.bodyBytes(id) } : { tag: 'pipe', val: body };
+};
+
+export function handle(id, head, methodLength, urlLength, body) {
+  const request = {
+    method: head.slice(0, methodLength),
+    url: head.slice(methodLength, methodLength + urlLength),
+    headers: head.slice(methodLength + urlLength + 1),
+    body: bodyOf(id, body),
+  };
   const path = /^https?:\/\/[^/]+([^?]*)/.exec(request.url)?.[1] ?? '';
   const route = routes[path];
-  return route ? await route(request, request.url, id) : text('not here', 404);
+  const answer = route ? route(request, request.url, id) : text('not here', 404);
+  if (!(answer instanceof Promise)) {
+    respond(id, answer);
+    return DONE;
+  }
+  answer.then(
+    (response) => respond(id, response),
+    // Nobody else would hear of it: a value of the wrong type is a trap, as a throw at once is.
+    (error) => host.timerCancel(error),
+  );
+  return DONE;
+}
+
+export function settle(wait, value) {
+  const run = waits.get(wait);
+  waits.delete(wait);
+  run?.(value);
+  return DONE;
 }
