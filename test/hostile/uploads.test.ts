@@ -7,6 +7,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import {
+  dummyOf,
+  functionPackage,
+  WASI_VERSION,
+  wasiPackages,
+} from '../../packages/runtime/src/testing/host-worlds-source.ts';
 import { until } from '../integration/process.ts';
 import { boundariesOf, join, type Section, sectionsOf, withMemoryPages } from './binaries.ts';
 import { factsOf, format, type ProcessFacts } from './process-facts.ts';
@@ -145,6 +151,26 @@ describe('hostile uploads', { timeout: 150_000 }, () => {
       'latin1',
     );
     await send([{ name: 'timer-kancel', bytes: other, code: 'import_not_allowed' }]);
+    await stillWell();
+  });
+
+  test('functions of the host with other types, each named: import_not_allowed', async () => {
+    const proxy = `package a:b;\nworld w { include wasi:http/proxy@${WASI_VERSION}; }\n`;
+    const changed: [string, string, string, string][] = [
+      ['retain', functionPackage(), 'retain: func(id: u32)', 'retain: func(id: string)'],
+      ['compress', functionPackage(), 'input: u32) -> u32', 'input: u32) -> u64'],
+      ['get-stdout', proxy + wasiPackages(), 'get-stdout: func()', 'get-stdout: func(a: u8)'],
+      ['evil', proxy + wasiPackages(), 'get-stdout: func()', 'evil: func(); get-stdout: func()'],
+    ];
+    for (const [at, [name, wit, from, to]] of changed.entries()) {
+      assert.ok(wit.includes(from), from);
+      const bytes = await dummyOf(wit.replace(from, to), at < 2 ? 'function' : 'w');
+      const outcome = await subject.upload(`bad/types-${at}`, bytes);
+      assert.ok('refused' in outcome, name);
+      const { status, code, message } = outcome.refused;
+      assert.deepEqual({ status, code }, { status: 422, code: 'import_not_allowed' }, message);
+      assert.ok(message.includes(`"${name}"`), message);
+    }
     await stillWell();
   });
 
