@@ -8,7 +8,7 @@ import type { Route } from './selection.ts';
 export interface AttemptOwner {
   readonly res: ServerResponse;
   onHeaders(attempt: Attempt, status: number, headers: UpstreamHeaders): void;
-  onEnd(attempt: Attempt): void;
+  onEnd(attempt: Attempt, trailers: UpstreamHeaders): void;
   onFailure(attempt: Attempt, error: Error): void;
   onExpired(attempt: Attempt, now: number): void;
   onAbandoned(attempt: Attempt): void;
@@ -92,11 +92,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiting {
     res.once('drain', () => controller.resume());
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: UpstreamHeaders): void {
     this.#release();
     if (this.#over) return;
     this.#over = true;
-    this.#owner.onEnd(this);
+    this.#owner.onEnd(this, trailers);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

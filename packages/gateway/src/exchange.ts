@@ -6,7 +6,12 @@ import type { FunctionEntry } from './directory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { sendError } from './platform-error.ts';
 import { StreamBody } from './request-body.ts';
-import { headerValue, responseHeaders, type UpstreamHeaders } from './response-headers.ts';
+import {
+  headerValue,
+  responseHeaders,
+  responseTrailers,
+  type UpstreamHeaders,
+} from './response-headers.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { type Failure, mayRetry, needsBudget } from './retry-policy.ts';
 import { choose, type Route } from './selection.ts';
@@ -203,8 +208,11 @@ export class Exchange implements AttemptOwner {
     return false;
   }
 
-  onEnd(_attempt: Attempt): void {
+  onEnd(_attempt: Attempt, trailers: UpstreamHeaders): void {
     this.#finish();
+    const pairs = responseTrailers(trailers);
+    // Left out by node:http where the answer does not leave in chunks.
+    if (pairs.length > 0) this.res.addTrailers(pairs);
     this.res.end();
     this.#settleUpload();
   }

@@ -42,3 +42,12 @@ export function responseHeaders(headers: UpstreamHeaders, out: string[]): void {
     else if (value !== undefined) for (const one of value) out.push(name, one);
   }
 }
+
+/** What comes behind the body, as pairs for `addTrailers`. The executor has kept out what may not. */
+export function responseTrailers(trailers: UpstreamHeaders): [string, string][] {
+  const out: string[] = [];
+  responseHeaders(trailers, out);
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < out.length; i += 2) pairs.push([out[i] as string, out[i + 1] as string]);
+  return pairs;
+}
