@@ -130,7 +130,12 @@ class WasiInstance implements DoorInstance {
     const exchange = new Exchange(id, this.#context, this.#lifetime, request, signal);
     this.#exchange = exchange;
     this.#context.outbound.begin();
-    this.#entrance?.enter(exchange.request, exchange.outparam);
+    try {
+      this.#entrance?.enter(exchange.request, exchange.outparam);
+    } catch (caught) {
+      // Such as a guest that never drops a handle, and has as many as there may be.
+      this.#lifetime.end(trap(caught));
+    }
     return exchange.head;
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { WASI_LIMITS } from '../limits.ts';
 import { newTable } from './rig.ts';
 import { type CoreHandle, Turnstile } from './turnstile.ts';
 
@@ -70,6 +71,23 @@ test('what has to run afterwards runs first, and may trap', async () => {
   await settle();
   const first = ['handle', 'post-return', 'returned'];
   assert.deepEqual(seen, [...first, 'handle', 'post-return', 'trapped: unreachable']);
+});
+
+test('a guest that keeps every handle is told when it has too many', async () => {
+  const requests = newTable<object>();
+  const guest = { core: () => {}, requests, outparams: newTable<object>(), postReturn: () => {} };
+  let returned = 0;
+  const turnstile = new Turnstile(guest, { returned: () => returned++, trapped: assert.fail });
+  turnstile.enter({}, {});
+  await settle();
+  while (returned < WASI_LIMITS.handles) {
+    requests.add({});
+    returned++;
+  }
+  assert.throws(() => turnstile.enter({}, {}), /more resources/);
+  // It still sleeps, and ends in good order.
+  turnstile.close(new Error('over'));
+  await settle();
 });
 
 test('closed: one that sleeps is ended in silence, one that runs goes no further', async () => {

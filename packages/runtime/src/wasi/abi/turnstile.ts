@@ -107,10 +107,11 @@ export class Turnstile implements Entrance {
   enter(request: object, outparam: object): void {
     const wake = this.#wake;
     if (wake === undefined) throw new Error('the guest is not waiting for a request');
+    const handle = this.#requests.add(request);
+    this.#outparam = this.#outparams.add(outparam);
     this.#wake = undefined;
     this.#stop = undefined;
-    this.#outparam = this.#outparams.add(outparam);
-    wake(this.#requests.add(request));
+    wake(handle);
   }
 
   close(reason: Error): void {
