@@ -13,10 +13,14 @@ import { Harness, testClock } from './testing/harness.ts';
 /** Executors that are killed, that end by themselves, and functions that end them. */
 
 const counting = (text: string): string => `
+import host from 'popmesh:function/host@0.2.0';
 let count = 0;
-export async function handle(id, request) {
-  return { status: 200, headers: '', body: { tag: 'text', val: '${text} ' + ++count } };
-}`;
+const DONE = { then: (resolve) => resolve() };
+export function handle(id) {
+  host.respond(id, 200, '', '${text} ' + ++count);
+  return DONE;
+}
+export const settle = () => DONE;`;
 
 describe('an executor that is killed', () => {
   let harness: Harness;
