@@ -176,6 +176,13 @@ describe('what does not fit is refused, and the function is named', () => {
     function: 'response',
   });
 
+  imported(
+    'a type of the world’s own',
+    () =>
+      dummyOf(PROXY.replace('include', 'record config { a: u32 }\ninclude') + wasiPackages(), 'w'),
+    { import: 'config' },
+  );
+
   const exported = (name: string, make: () => Promise<Uint8Array>, expected: string): void => {
     test(name, async () => {
       const error = await outcomeOf(await make());

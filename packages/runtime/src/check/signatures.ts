@@ -109,7 +109,7 @@ export function mismatch(door: DoorName, said: string): PopmeshError {
     .trim()
     .slice(0, 400);
   const argument = ARGUMENT.exec(said)?.[1];
-  const name = IMPORT.exec(said)?.[1] ?? argument;
+  const name = IMPORT.exec(said)?.[1];
   const member = MEMBER.exec(said)?.[1];
   const absent = NO_EXPORT.exec(said)?.[1];
   if (absent !== undefined) {
@@ -131,6 +131,16 @@ export function mismatch(door: DoorName, said: string): PopmeshError {
       details: { function: handle, expected, reason },
     });
   }
+  if (argument !== undefined) {
+    return new PopmeshError(
+      'import_not_allowed',
+      `The type ${JSON.stringify(argument)} belongs to no interface of this node`,
+      {
+        hint: 'A world cannot have types of its own here: put them into an interface.',
+        details: { import: argument, door, reason },
+      },
+    );
+  }
   if (name === undefined) {
     return new PopmeshError('invalid_component', 'Its imports and exports cannot be checked', {
       details: { reason },
@@ -140,7 +150,7 @@ export function mismatch(door: DoorName, said: string): PopmeshError {
   const expected = SIGNATURES[withoutVersion(name)]?.[member ?? ''];
   return new PopmeshError(
     'import_not_allowed',
-    MISSING.test(said) || argument !== undefined
+    MISSING.test(said)
       ? `There is no${shown} in ${name} here`
       : `The import${shown} of ${name} has another type here${expected === undefined ? '' : `: ${expected}`}`,
     {
