@@ -78,7 +78,7 @@ export class Executor {
           isStarved: () => this.#starved,
           onStart: (state) => parts.send({ type: 'slot', function: options.function, state }),
           makeRoom: () => this.#makeRoom(),
-          usage: () => this.#usage.row(options.function, options.target.version),
+          usage: this.#usage.rowOf(options.function, options.target.version),
           onLog: (level, message, requestId) =>
             this.#logs.add({
               timeMs: clock.now(),

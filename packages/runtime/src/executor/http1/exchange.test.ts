@@ -48,7 +48,11 @@ const clock = clockFrom({
 });
 
 /** Both behind one listener, as in an executor; `http` counts what went the long way. */
-function bothWays(http: { requests: number }, keep: (listener: PlainListener) => void = () => {}) {
+function bothWays(
+  http: { requests: number },
+  keep: (listener: PlainListener) => void = () => {},
+  keepAliveTimeoutMs = 5_000,
+) {
   return (handle: Handle): Server => {
     const server = overHttp((head, exchange) => {
       http.requests++;
@@ -57,7 +61,7 @@ function bothWays(http: { requests: number }, keep: (listener: PlainListener) =>
     const listener = new PlainListener({
       server,
       clock,
-      keepAliveTimeoutMs: 5_000,
+      keepAliveTimeoutMs,
       headersTimeoutMs: 1_000,
       handle,
     });
@@ -187,6 +191,28 @@ describe('the listener before node:http', () => {
       while (served === 0) await new Promise((resolve) => setImmediate(resolve));
       for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
       assert.ok(served <= 2, `${served} answers wait for the client`);
+    });
+  });
+
+  test('a client that takes nothing of an answer for too long is let go', async () => {
+    const user = new User();
+    const handle: Handle = (_, exchange) => {
+      exchange.use(user);
+      exchange.respond(200, toHead([]), '', new Uint8Array(16_000_000));
+    };
+    let listener: PlainListener | undefined;
+    const server = bothWays(
+      { requests: 0 },
+      (it) => {
+        listener = it;
+      },
+      20,
+    );
+    await withServer(server, handle, async (client) => {
+      client.socket.pause();
+      client.send(GET('/'));
+      while (listener?.size !== 1) await new Promise((resolve) => setImmediate(resolve));
+      while (listener.size > 0) await new Promise((resolve) => setImmediate(resolve));
     });
   });
 });

@@ -52,6 +52,11 @@ export class PlainListener implements ConnectionHost {
     this.#setDate();
   }
 
+  /** Connections that are still plain. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
   tail(keepAlive: boolean): string {
     return keepAlive ? this.#keepTail : this.#closeTail;
   }

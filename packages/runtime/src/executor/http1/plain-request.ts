@@ -26,8 +26,8 @@ const VERSION = Buffer.from(' HTTP/1.1\r\n');
 const NAME = new Uint8Array(256);
 for (const c of Buffer.from("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")) NAME[c] = c;
 for (let c = 65; c <= 90; c++) NAME[c] = c + 32;
-/** What a header's value may have: tabs and visible ASCII. */
-const VALUE = new Uint8Array(256).fill(1, 0x20, 0x7f);
+/** What a header's value may have: tabs, visible ASCII, and bytes above it (UTF-8, mostly). */
+const VALUE = new Uint8Array(256).fill(1, 0x20, 0x7f).fill(1, 0x80);
 VALUE[9] = 1;
 /** What a target may have; a fragment is left to the other parser. */
 const TARGET = new Uint8Array(256).fill(1, 0x21, 0x7f);
