@@ -3,6 +3,7 @@ import { onAbort } from './abort.ts';
 import { toWire } from './body.ts';
 import { toLines } from './headers.ts';
 import { host, requireRunning } from './host.ts';
+import { EnginePromise } from './promise.ts';
 import { Request, type RequestInit, signalOf } from './request.ts';
 import { fromHost, type Response } from './response.ts';
 import type { URL } from './url.ts';
@@ -30,14 +31,14 @@ export async function fetch(input: Request | URL | string, init?: RequestInit): 
     }),
   };
   let id = 0;
-  const ready = new Promise<number>((resolve) => {
+  const ready = new EnginePromise<number>((resolve) => {
     id = newWait(resolve);
     host.fetch(id, wire);
   });
   let stop: (() => void) | undefined;
   if (signal === undefined) await ready;
   else {
-    await new Promise<void>((resolve, reject) => {
+    await new EnginePromise<void>((resolve, reject) => {
       stop = onAbort(signal, (reason) => {
         host.fetchAbort(id);
         reject(reason);

@@ -1,4 +1,5 @@
 import { host, running } from './host.ts';
+import { EnginePromise, then } from './promise.ts';
 
 /** Errors that nobody caught, told to the host with their stack. */
 
@@ -8,11 +9,9 @@ export function reportError(error: unknown): void {
   host.report(message.toWellFormed(), stack.toWellFormed());
 }
 
-const { then } = Promise.prototype;
-
 /** What an author's callback answered: when it is a promise that fails, somebody should hear. */
 export function watch(answer: unknown): void {
-  if (answer instanceof Promise) then.call(answer, undefined, reportError);
+  if (answer instanceof EnginePromise) then.call(answer, undefined, reportError);
 }
 
 /** Never throws, whatever was thrown. */

@@ -1,6 +1,7 @@
 import { type Env, handler, self } from './author.ts';
 import { ExecutionContext } from './context.ts';
 import { begin, host, running } from './host.ts';
+import { EnginePromise, then } from './promise.ts';
 import { reportError } from './report.ts';
 import { requestFromHost } from './request.ts';
 import { answer, Response } from './response.ts';
@@ -19,7 +20,6 @@ const EXHAUSTED = 'popmesh-function-error: memory\n';
 /** What the engine takes for the promise of an async export, and settles at once. */
 // biome-ignore lint/suspicious/noThenProperty: it is meant to be taken for a promise
 const DONE = { then: (resolve: () => void): void => resolve() };
-const { then } = Promise.prototype;
 
 let env: Env = {};
 
@@ -42,7 +42,7 @@ export function handle(
     const result = handler.call(self, request, env, new ExecutionContext(id));
     if (result instanceof Response) finish(id, result);
     else {
-      const promise = result instanceof Promise ? result : Promise.resolve(result);
+      const promise = result instanceof EnginePromise ? result : EnginePromise.resolve(result);
       then.call(
         promise,
         (response) => finish(id, response),
@@ -79,6 +79,9 @@ function finish(id: number, response: unknown): void {
 function fail(id: number, error: unknown): void {
   reportError(error);
   host.respond(id, 500, isOutOfMemory(error) ? EXHAUSTED : FAILED, '');
+  // Every promise of every request would end wrongly from here on: better a fresh instance. A
+  // value of the wrong type is a trap.
+  if (Object.hasOwn(Object.prototype, 'then')) host.timerCancel(undefined as unknown as number);
 }
 
 /**

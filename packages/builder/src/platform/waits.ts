@@ -1,3 +1,4 @@
+import { EnginePromise } from './promise.ts';
 import { reportError } from './report.ts';
 
 /**
@@ -28,7 +29,7 @@ export const forgetWait = (wait: number): boolean => waiting.delete(wait);
 export function waitUnless(begin: (wait: number) => number): number | Promise<number> {
   const wait = ++last;
   const answer = begin(wait);
-  return answer === LATER ? new Promise((resolve) => waiting.set(wait, resolve)) : answer;
+  return answer === LATER ? new EnginePromise((resolve) => waiting.set(wait, resolve)) : answer;
 }
 
 /** Never throws: that would be a trap, and the end of every request in the instance. */

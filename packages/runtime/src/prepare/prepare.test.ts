@@ -248,6 +248,13 @@ describe('preparing', () => {
     assert.match(glue, /taskMetas\.findLast\(/);
     assert.doesNotMatch(glue, /ASYNC_CURRENT_TASK_IDS\.push|_createdReps\.add/);
     assert.doesNotMatch(glue, /await _utf8AllocateAndEncodeAsync|await realloc\d+Async/);
+    // Both exports are plain functions, and nothing waits in a task of its own.
+    assert.match(glue, /^ {2}function handle\([\s\S]*?cannot enter component instance/m);
+    assert.match(glue, /^ {2}function settle\(/m);
+    assert.match(glue, /AsyncLiftHandle = exports\d+\['\[async-lift\]handle'\];/);
+    assert.doesNotMatch(glue, /taskReturn\.bind\(/);
+    assert.match(glue, /utf8Write\(s, start, len\)/);
+    assert.doesNotMatch(glue, /TEXT_DECODER_UTF8\.decode\(new Uint8Array\(memory\d/);
   });
 });
 

@@ -4,6 +4,7 @@ import type { PooledInstance } from './instance-pool.ts';
 import { cleanLogLine, LogBudget } from './log-budget.ts';
 import { BytePipe } from './pipes.ts';
 import { stackMapper } from './stack-mapper.ts';
+import { guestStack } from './trap.ts';
 import { CELL, type LoadMessage } from './wire.ts';
 
 /** Builds what each instance gets to see of the host, with this worker's budgets behind it. */
@@ -46,7 +47,7 @@ export function createContextFactory(options: ContextOptions) {
     },
 
     explain: (error: PopmeshError, requestId: string): void => {
-      const cause = error.cause instanceof Error ? `\n${error.cause.stack ?? error.cause}` : '';
+      const cause = error.cause instanceof Error ? `\n${guestStack(error.cause)}` : '';
       log('error', `${error.code}: ${error.message}${cause}`, requestId);
     },
 

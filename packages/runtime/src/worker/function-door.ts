@@ -12,7 +12,7 @@ import { FunctionHost } from './function-host.ts';
 import type { GuestPipe } from './guest-pipes.ts';
 import type { GuestRequestState } from './guest-requests.ts';
 import { toHeaderLines } from './header-lines.ts';
-import { describeTrap } from './trap.ts';
+import { describeTrap, guestStack } from './trap.ts';
 
 /**
  * The `popmesh:function` door: flat values in, flat values out, many requests at once. Every
@@ -193,10 +193,8 @@ class FunctionInstance implements DoorInstance {
     if (requests.get(owner)?.response === undefined) requests.fail(owner, error);
     // After its answer, or in work that outlived it: nobody waits for this error but the log.
     if (requests.get(owner)?.failure === undefined) {
-      this.#context.report(
-        error.message,
-        error.cause instanceof Error ? `${error.cause.stack}` : '',
-      );
+      const { cause } = error;
+      this.#context.report(error.message, cause instanceof Error ? guestStack(cause) : '');
     }
     for (const state of others) requests.fail(state.id, lost);
     this.host.dispose();
