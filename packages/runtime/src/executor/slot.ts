@@ -263,7 +263,8 @@ export class Slot implements Runner {
 
   #onExit(): void {
     if (this.state === 'ended') return;
-    // What it said before it ended counts.
+    // What it said before it ended counts; the room that this makes is nobody's.
+    this.state = 'retiring';
     this.#inbox.drain();
     this.state = 'ended';
     const lost: Invocation[] = [];
