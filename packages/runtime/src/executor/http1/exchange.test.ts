@@ -5,7 +5,8 @@ import { clockFrom } from '../../clock-from.ts';
 import { type RequestHead, readRequestHead } from '../request-head.ts';
 import { toHead } from '../response-head.ts';
 import type { Exchange } from './exchange.ts';
-import { Client, exchangeContract, type Handle, User, withServer } from './exchange-contract.ts';
+import { Client, type Handle, User, withServer } from './exchange-client.ts';
+import { exchangeContract } from './exchange-contract.ts';
 import { PlainListener } from './plain-listener.ts';
 import { ServerExchange } from './server-exchange.ts';
 
