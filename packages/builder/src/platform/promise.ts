@@ -3,6 +3,6 @@
  * spoils their own code and not how requests come and go.
  */
 const EnginePromise = Promise;
-const { then } = Promise.prototype;
+const { then: promiseThen } = Promise.prototype;
 
-export { EnginePromise, then };
+export { EnginePromise, promiseThen };

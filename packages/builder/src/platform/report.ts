@@ -1,5 +1,5 @@
 import { host, running } from './host.ts';
-import { EnginePromise, then } from './promise.ts';
+import { EnginePromise, promiseThen } from './promise.ts';
 
 /** Errors that nobody caught, told to the host with their stack. */
 
@@ -11,7 +11,7 @@ export function reportError(error: unknown): void {
 
 /** What an author's callback answered: when it is a promise that fails, somebody should hear. */
 export function watch(answer: unknown): void {
-  if (answer instanceof EnginePromise) then.call(answer, undefined, reportError);
+  if (answer instanceof EnginePromise) promiseThen.call(answer, undefined, reportError);
 }
 
 /** Never throws, whatever was thrown. */

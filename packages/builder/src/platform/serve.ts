@@ -1,7 +1,7 @@
 import { type Env, handler, self } from './author.ts';
 import { ExecutionContext } from './context.ts';
 import { begin, host, running } from './host.ts';
-import { EnginePromise, then } from './promise.ts';
+import { EnginePromise, promiseThen } from './promise.ts';
 import { reportError } from './report.ts';
 import { requestFromHost } from './request.ts';
 import { answer, Response } from './response.ts';
@@ -43,7 +43,7 @@ export function handle(
     if (result instanceof Response) finish(id, result);
     else {
       const promise = result instanceof EnginePromise ? result : EnginePromise.resolve(result);
-      then.call(
+      promiseThen.call(
         promise,
         (response) => finish(id, response),
         (error) => fail(id, error),
