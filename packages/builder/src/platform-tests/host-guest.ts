@@ -160,6 +160,25 @@ const routes: Record<string, Route> = {
     target.dispatchEvent(new Event('x'));
     return sleep(5).then(() => new Response('ok'));
   },
+  '/too-many-timers': () => {
+    const ids: number[] = [];
+    const refused = attempt(() => {
+      for (;;) ids.push(setTimeout(() => {}, 10_000) as unknown as number);
+    });
+    for (const id of ids) clearTimeout(id);
+    return new Response(`${ids.length} ${refused}`);
+  },
+  '/async-callbacks': () => {
+    setTimeout(async () => {
+      throw new Error('in an async timer');
+    }, 1);
+    const target = new EventTarget();
+    target.addEventListener('x', async () => {
+      throw new Error('in an async listener');
+    });
+    target.dispatchEvent(new Event('x'));
+    return sleep(5).then(() => new Response('ok'));
+  },
   '/sleep': async () => {
     await sleep(20);
     return new Response('slept');

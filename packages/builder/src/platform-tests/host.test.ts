@@ -336,3 +336,22 @@ for (const [name, code] of Object.entries({
 test('a module without a handler is refused at build time', async () => {
   await assert.rejects(startGuest({ code: 'export const x = 1;' }), /exports no handler/);
 });
+
+test('too many timers are an error that can be caught, and leave none behind', async () => {
+  const { call, host } = await start();
+  host.timersMax = 3;
+  assert.equal(
+    await (await call('/too-many-timers')).text(),
+    '3 refused: There are too many timers',
+  );
+  assert.equal(await (await call('/sleep')).text(), 'slept');
+});
+
+test('what async callbacks of timers and listeners throw is reported', async () => {
+  const { call, host } = await start();
+  assert.equal(await (await call('/async-callbacks')).text(), 'ok');
+  assert.deepEqual(host.reports.map(([message]) => message).sort(), [
+    'Error: in an async listener',
+    'Error: in an async timer',
+  ]);
+});

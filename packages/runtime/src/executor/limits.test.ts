@@ -128,6 +128,16 @@ export function handle(id, head, methodLength, urlLength) {
     assert.match(line.message, /unreachable[\s\S]*wasm-function/);
   });
 
+  test('a trap after the answer is told in the log, and costs no later request', async () => {
+    const id: FunctionId = 'default/later';
+    await harness.deploy(id);
+    assert.equal((await harness.call(id, '/trap-later')).text, 'ok');
+    const line = await harness.until(() => harness.logs.find((it) => it.function === id));
+    assert.match(line.message, /^The function trapped: .*unreachable/);
+    assert.doesNotMatch(line.message, /component\.js|function-door|file:/);
+    assert.equal((await harness.call(id, '/count')).text, '1');
+  });
+
   test('an exception that the guest reported is the function’s', async () => {
     refused(await harness.call(FN, '/report'), 500, 'function_threw');
     const line = await harness.until(() =>

@@ -66,7 +66,11 @@ export class InstancePool {
   /** One that is there already. Undefined: it takes `acquire`, and waiting. */
   take(): PooledInstance | undefined {
     const instance = this.#options.mode === 'shared' ? this.#current : this.#idle.pop();
-    return instance === undefined ? undefined : this.#enter(instance);
+    if (instance === undefined) return undefined;
+    if (instance.door?.broken !== true) return this.#enter(instance);
+    // A trap in work that outlived its request is found by the next one, here.
+    this.discard(instance);
+    return undefined;
   }
 
   async acquire(): Promise<PooledInstance> {
@@ -192,7 +196,6 @@ export class InstancePool {
     for (;;) {
       const making = this.#shared ?? this.#makeShared();
       const instance = await making;
-      // A trap in work that outlived its request is found by the next one, here.
       if (instance.door?.broken === true && !instance.broken) this.discard(instance);
       if (!instance.retired && !instance.broken) {
         if (this.#shared === making) this.#current = instance;

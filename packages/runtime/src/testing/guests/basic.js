@@ -187,6 +187,10 @@ const routes = {
     });
     return text('ok');
   },
+  '/trap-later': () => {
+    sleep(5).then(() => host.timerCancel('no number'));
+    return text('ok');
+  },
   '/bad-header': () => text('x', 200, 'x-bad: a\rb: c\n'),
   '/bad-name': () => text('x', 200, 'x bad: a\n'),
   '/forbidden-header': () =>
