@@ -196,7 +196,11 @@ export class ApplyLoop {
       }
       await fetcher.ensure(artifact, signal);
       const prepared = await runtime.prepare(
-        { digest: artifact.digest, load: () => fetcher.load(artifact, signal) },
+        {
+          digest: artifact.digest,
+          load: () => fetcher.load(artifact, signal),
+          isLasting: true,
+        },
         { memoryMb: config.limits?.memoryMb ?? 0 },
         signal,
       );

@@ -165,6 +165,35 @@ describe('the life of an executor', () => {
   });
 });
 
+test('first requests to a damaged function that nobody can repair are told so, and none is run', async () => {
+  const harness = await Harness.start();
+  try {
+    const component = await buildGuest(simple('mended'));
+    const prepared = await harness.prepare(component);
+    const file = join(prepared.directory, 'component.core.wasm.image');
+    const bytes = await readFile(file);
+    bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    const { create, FunctionConfigSchema } = await import('@popmesh/protocol');
+    const config = create(FunctionConfigSchema, {});
+    await harness.runtime.apply({
+      function: 'mended/hello',
+      revision: 1n,
+      warm: false,
+      targets: [{ version: 1, weight: 1, prepared, config }],
+    });
+    // Nobody has said yet where the component is to be had again.
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => harness.call('mended/hello', '/')),
+    );
+    // The second, when it has failed so often that it rests.
+    const told = new Set(['digest_mismatch', 'executor_failed']);
+    for (const { code, text } of answers) assert.ok(told.has(code ?? ''), text);
+  } finally {
+    await harness.stop();
+  }
+});
+
 test('more functions than threads: each is served, the idle ones make room', async () => {
   const harness = await Harness.start({ workersMax: 3 });
   try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Prepared } from '../prepare/preparer.ts';
@@ -52,4 +52,24 @@ test('what is no longer deployed goes', async () => {
   await prefetch.idle();
   prefetch.keepOnly(new Set());
   assert.equal(prefetch.take(prepared.directory), undefined);
+});
+
+test('there is room for some; as they are taken, the next are read', async () => {
+  const prefetch = new Prefetch();
+  // The same folder by other names stands for other components.
+  const { size } = await stat(path);
+  const room = Math.floor(Prefetch.bytesMax / size);
+  const names = Array.from(
+    { length: room + 3 },
+    (_, i) => `${prepared.directory}${'/.'.repeat(i)}`,
+  );
+  for (const name of names) prefetch.add(name);
+  await prefetch.idle();
+  const [first = '', next = ''] = [names[0], names[room]];
+  assert.equal(prefetch.take(next), undefined);
+  prefetch.add(next);
+  assert.ok(prefetch.take(first) !== undefined);
+  await prefetch.idle();
+  const after = names.slice(room).filter((name) => prefetch.take(name) !== undefined);
+  assert.ok(after.length > 0, 'nothing more was read');
 });

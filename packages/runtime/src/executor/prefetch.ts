@@ -1,12 +1,14 @@
 import { webcrypto } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type PreparedFile, type PreparedManifest, readManifest } from '../prepare/store.ts';
 
 /**
  * Memory images of functions that were deployed and not asked for yet, read and verified one
  * after the other while nobody waits: a first request is 2 ms shorter. As many as there is room
- * for, those that were deployed first; nothing is compiled, and nothing of a guest runs.
+ * for, those that were deployed first, and further ones as these are taken; nothing is compiled,
+ * and nothing of a guest runs.
  */
 
 export interface Prefetched {
@@ -17,7 +19,8 @@ export interface Prefetched {
 
 export class Prefetch {
   static readonly bytesMax = 32 * 1024 * 1024;
-  static readonly waitingMax = 64;
+  /** Names of folders only. */
+  static readonly waitingMax = 4_096;
   /** By directory. */
   readonly #ready = new Map<string, Prefetched>();
   readonly #waiting = new Set<string>();
@@ -25,12 +28,9 @@ export class Prefetch {
   #running: Promise<void> | undefined;
 
   add(directory: string): void {
-    if (this.#bytes >= Prefetch.bytesMax || this.#waiting.size >= Prefetch.waitingMax) return;
-    if (this.#ready.has(directory)) return;
+    if (this.#waiting.size >= Prefetch.waitingMax || this.#ready.has(directory)) return;
     this.#waiting.add(directory);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#goOn();
   }
 
   /** Resolves when nothing waits to be read. */
@@ -44,6 +44,7 @@ export class Prefetch {
     const ready = this.#ready.get(directory);
     this.#ready.delete(directory);
     for (const [, bytes] of ready?.images ?? []) this.#bytes -= bytes.byteLength;
+    if (ready !== undefined) this.#goOn();
     return ready;
   }
 
@@ -53,25 +54,37 @@ export class Prefetch {
     }
   }
 
+  #goOn(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
   async #run(): Promise<void> {
+    // Not in the turn in which somebody took one: they have better things to do.
+    await setImmediate();
     for (const directory of this.#waiting) {
       // Damage is found, and repaired, by whoever loads it.
-      await this.#read(directory).catch(() => {});
+      if ((await this.#read(directory).catch(() => true)) === false) return;
       this.#waiting.delete(directory);
     }
   }
 
-  async #read(directory: string): Promise<void> {
+  /** False where there is no room for it now. */
+  async #read(directory: string): Promise<boolean> {
     const manifest = await readManifest(directory);
     const files = manifest.files.filter(({ name }) =>
       manifest.images.some(({ memory }) => memory?.file === name),
     );
     const sizeBytes = files.reduce((total, file) => total + file.sizeBytes, 0);
-    if (files.length === 0 || this.#bytes + sizeBytes > Prefetch.bytesMax) return;
+    if (files.length === 0 || sizeBytes > Prefetch.bytesMax) return true;
+    if (this.#bytes + sizeBytes > Prefetch.bytesMax) return false;
     const images = await Promise.all(files.map((file) => readImage(directory, file)));
-    if (!this.#waiting.has(directory)) return;
-    this.#ready.set(directory, { manifest, images });
-    this.#bytes += sizeBytes;
+    if (this.#waiting.has(directory)) {
+      this.#ready.set(directory, { manifest, images });
+      this.#bytes += sizeBytes;
+    }
+    return true;
   }
 }
 

@@ -174,10 +174,11 @@ export class SlotPool {
   async close(): Promise<void> {
     this.#retired = true;
     this.#patience?.cancel();
-    for (const invocation of this.#queue.splice(0)) {
-      invocation.fail(new PopmeshError('unavailable', 'The executor is stopping'));
-    }
+    const stopping = new PopmeshError('unavailable', 'The executor is stopping');
+    this.#refuseQueue(stopping);
     await Promise.all([...this.slots].map((slot) => slot.end()));
+    // Those that were sent to a slot that did not load are back.
+    this.#refuseQueue(stopping);
   }
 
   #run(slot: Slot, invocation: Invocation): void {
@@ -201,10 +202,15 @@ export class SlotPool {
   #grow(waiting: Invocation): void {
     const { scaling } = this.options.target.plan;
     let loading = this.#starting;
-    for (const slot of this.slots) if (slot.state === 'loading') loading++;
+    let room = this.#starting * scaling.concurrency;
+    for (const slot of this.slots) {
+      if (slot.state !== 'loading') continue;
+      loading++;
+      room += scaling.concurrency - slot.inflight.size;
+    }
     const all = this.slots.size + this.#starting;
     if (all === loading) waiting.cold = true;
-    if (this.#queue.length <= loading * scaling.concurrency) return;
+    if (this.#queue.length <= room) return;
     if (all >= scaling.max) return;
     if (this.options.isStarved()) {
       if (all === 0) this.#refuseQueue(overloaded('This node has no memory for a cold start'));
@@ -253,9 +259,16 @@ export class SlotPool {
       await this.#startOnce();
     } catch (error) {
       if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
-      await this.options.repair().catch(() => {
-        throw error;
-      });
+      // It is on its way meanwhile: nobody else need begin.
+      this.#starting++;
+      await this.options
+        .repair()
+        .catch(() => {
+          throw error;
+        })
+        .finally(() => {
+          this.#starting--;
+        });
       await this.#startOnce();
     }
   }
@@ -296,7 +309,7 @@ export class SlotPool {
       void slot.end();
     });
     try {
-      const { cpuMicros } = await slot.load({
+      const loading = slot.load({
         door: target.door,
         code: taken.isReady ? withoutCommon(loaded) : loaded,
         config: {
@@ -316,6 +329,9 @@ export class SlotPool {
         instanceMemoryRetirePercent: config.instanceMemoryRetirePercent,
         logLineBytesMax: config.logLineBytesMax,
       });
+      // Behind the load message, so that they begin as soon as the first instance stands.
+      this.#fill(slot);
+      const { cpuMicros } = await loading;
       slot.cpu.totalMicros = cpuMicros;
       supply.favourite.started(loaded, target.door);
       this.#startFailures = 0;
@@ -327,6 +343,7 @@ export class SlotPool {
         this.#restUntilMs = this.options.clock.monotonic() + START_FAILURE_REST_MS;
       }
       onStart('started');
+      this.#requeue(slot.takeBack());
       void slot.end();
       if (late) {
         throw new PopmeshError('timeout_exceeded', 'The function did not start in time', {
@@ -351,18 +368,36 @@ export class SlotPool {
     ) {
       slot.state = 'retiring';
     }
-    while (slot.state === 'ready' && slot.inflight.size < concurrency) {
-      const next = this.#queue.shift();
-      if (next === undefined) break;
-      this.#run(slot, next);
-    }
-    if (slot.inflight.size > 0) return;
+    if (slot.state === 'ready') this.#fill(slot);
+    if (slot.inflight.size > 0 || slot.state === 'loading') return;
     slot.idleSinceMs = this.options.clock.monotonic();
     if (slot.state === 'retiring' || this.#retired) this.sweep(slot.idleSinceMs);
   }
 
+  /** Bodies that stream are sent while they are read: those wait until the slot is ready. */
+  #fill(slot: Slot): void {
+    const { concurrency } = this.options.target.plan.scaling;
+    while (slot.inflight.size < concurrency) {
+      const next = this.#queue[0];
+      if (next === undefined || (!slot.hasLoaded && next.bodyKind === PIPE)) break;
+      this.#queue.shift();
+      this.#run(slot, next);
+    }
+  }
+
+  /** Sent to a slot that did not load; no guest has seen them. */
+  #requeue(invocations: readonly Invocation[]): void {
+    const waiting = invocations.filter((invocation) => !invocation.settled);
+    for (const invocation of waiting) {
+      invocation.attempts--;
+      invocation.runner = undefined;
+    }
+    this.#queue.unshift(...waiting);
+  }
+
   #onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void {
     this.slots.delete(slot);
+    if (!slot.hasLoaded) this.#requeue([...lost.splice(0), ...unstarted.splice(0)]);
     for (const invocation of lost) {
       const error = new PopmeshError('executor_failed', 'The worker that ran this request ended');
       this.explain(error, invocation);

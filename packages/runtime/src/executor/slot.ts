@@ -51,6 +51,8 @@ export class Slot implements Runner {
   /** Over for the client, not yet for the guest. */
   readonly zombies = new Set<number>();
   state: 'loading' | 'ready' | 'retiring' | 'ended' = 'loading';
+  /** The first instance stood: before that no guest has seen anything. */
+  hasLoaded = false;
   idleSinceMs = 0;
   retained = 0;
   traps = 0;
@@ -89,6 +91,7 @@ export class Slot implements Runner {
       this.worker.on('message', (said: Batch | WorkerReply) => {
         if (Array.isArray(said)) this.#inbox.receive(said);
         else if (said.type === 'loaded') {
+          this.hasLoaded = true;
           if (this.state === 'loading') this.state = 'ready';
           resolve(said);
         } else if (said.type === 'keep') this.#hooks.onKeep(said);
@@ -145,6 +148,13 @@ export class Slot implements Runner {
       bodyKind,
       body ?? invocation.contentLength,
     );
+  }
+
+  /** Of a slot that does not load: they go back to where they waited. */
+  takeBack(): Invocation[] {
+    const waiting = [...this.inflight.values()];
+    this.inflight.clear();
+    return waiting;
   }
 
   sendChunk(id: number, bytes: Uint8Array): void {

@@ -66,6 +66,8 @@ export class Watch {
       for (const slot of pool.slots) {
         if (slot.inflight.size === 0 && slot.zombies.size === 0 && slot.retained === 0) continue;
         busy = true;
+        // What loading takes is the platform's, and `slotStartMs` bounds it.
+        if (!slot.hasLoaded) continue;
         untilNextMs = Math.min(untilNextMs, leftMs(pool, slot, nowMs));
         void this.#pollCpu(pool, slot);
       }

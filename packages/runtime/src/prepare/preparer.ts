@@ -40,6 +40,8 @@ export interface Artifact {
   /** SHA-256 of the whole component. */
   readonly digest: string;
   load(): Promise<Uint8Array>;
+  /** `load` will do at any later time, too, and holds nothing until then. */
+  readonly isLasting?: boolean;
 }
 
 export interface Prepared {
@@ -98,7 +100,6 @@ export class Preparer {
     if (known !== undefined) await this.#prepareAs(key, known.artifact, known.memoryMb, signal);
   }
 
-  /** Only of those found on disk: what loads an upload holds all its bytes. */
   #remember(key: string, artifact: Artifact, memoryMb: number): void {
     this.#known.delete(key);
     this.#known.set(key, { artifact, memoryMb });
@@ -139,8 +140,11 @@ export class Preparer {
   ): Promise<Prepared> {
     const directory = this.#store.directoryOf(key);
     const held = await this.#store.find(key);
-    if (held !== undefined) {
+    // What loads an upload holds all its bytes, and is not kept when it is prepared first.
+    if (held !== undefined || artifact.isLasting === true) {
       this.#remember(key, artifact, memoryMb);
+    }
+    if (held !== undefined) {
       return { digest: held.digest, door: held.door, directory, memoryMb };
     }
     const bytes = await artifact.load();

@@ -24,8 +24,9 @@ export interface AssembleOptions {
 
 export interface Assembled {
   readonly loop: RequestLoop;
-  readonly inbox: Inbox;
   readonly pool: InstancePool;
+  /** Begins with what came meanwhile. */
+  listen(): Inbox;
 }
 
 /** Fresh instances made ahead of need, each with a memory of its own. */
@@ -77,17 +78,18 @@ export function assemble({ message, code, door, clock, post }: AssembleOptions):
     explain: contexts.explain,
     schedule,
   });
-  const inbox = new Inbox({
-    ring: message.toWorker,
-    schedule,
-    onBroken: (error) => {
-      throw error;
-    },
-    onWork: () => loop.beginTurn(),
-    // Each request runs as far as it can before the next begins: so a loop is known by its own.
-    between: (run) => queueMicrotask(() => process.nextTick(run)),
-    onRecord: (reader) => loop.receiveRecord(reader),
-    onBatch: (batch) => loop.receive(batch),
-  });
-  return { loop, inbox, pool };
+  const listen = (): Inbox =>
+    new Inbox({
+      ring: message.toWorker,
+      schedule,
+      onBroken: (error) => {
+        throw error;
+      },
+      onWork: () => loop.beginTurn(),
+      // Each request runs as far as it can before the next begins: so a loop is known by its own.
+      between: (run) => queueMicrotask(() => process.nextTick(run)),
+      onRecord: (reader) => loop.receiveRecord(reader),
+      onBatch: (batch) => loop.receive(batch),
+    });
+  return { loop, pool, listen };
 }

@@ -25,6 +25,8 @@ if (port === null) throw new Error('this is the entry of a worker thread');
 // A turn of this thread's event loop is marked where work begins: at messages and timers.
 let loop: RequestLoop | undefined;
 let inbox: Inbox | undefined;
+/** What came by message before the first instance stood. */
+const early: Batch[] = [];
 const clock = clockFrom({
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -56,8 +58,11 @@ async function load(message: LoadMessage): Promise<void> {
   const door = withBlank(doorOf(message.door), code, first);
   const post = (batch: Batch, transfer: ArrayBuffer[]): void => port?.postMessage(batch, transfer);
   const assembled = assemble({ message, code, door, clock, post });
-  ({ loop, inbox } = assembled);
+  loop = assembled.loop;
   await assembled.pool.warm();
+  // Requests may stand behind the load message: they are seen only now that it ended well.
+  inbox = assembled.listen();
+  for (const batch of early.splice(0)) inbox.receive(batch);
   giveBack({ code, loop: assembled.loop, cells: message.cells, clock, reply });
 }
 
@@ -73,7 +78,8 @@ process.on('uncaughtException', (error) => loop?.crash(error));
 
 port.on('message', (message: LoadMessage | MakeReadyMessage | Batch) => {
   if (Array.isArray(message)) {
-    inbox?.receive(message);
+    if (inbox === undefined) early.push(message);
+    else inbox.receive(message);
     return;
   }
   if (message.type === 'make-ready') {

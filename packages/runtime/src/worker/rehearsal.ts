@@ -48,7 +48,7 @@ export async function rehearse(code: ComponentCode, clock: Clock): Promise<void>
   });
   const outbox = new Outbox({
     ring: toWorker,
-    post: (batch: Batch) => worker.inbox.receive(batch),
+    post: (batch: Batch) => heard.receive(batch),
     schedule,
   });
   const inbox = new Inbox({
@@ -60,6 +60,7 @@ export async function rehearse(code: ComponentCode, clock: Clock): Promise<void>
     onBatch: () => {},
   });
   await worker.pool.warm();
+  const heard = worker.listen();
   for (let id = 1; id <= REQUESTS; id++) {
     const answer = new Promise<void>((resolve) => {
       answered = resolve;
