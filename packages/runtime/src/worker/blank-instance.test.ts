@@ -14,13 +14,16 @@ import { ComponentFiles } from './prepared-files.ts';
 
 /** The second one's snapshot is a megabyte larger, and so is its memory. */
 const guest = (extra: string): string => `
-import { config } from 'popmesh:function/host@0.1.0';
+import host from 'popmesh:function/host@0.2.0';
 const ballast = ${extra};
+const DONE = { then: (resolve) => resolve() };
 let calls = 0;
-export async function handle(id, request) {
-  const name = JSON.parse(config()).function;
-  return { status: 200, headers: '', body: { tag: 'text', val: name + ' ' + ++calls + ' ' + ballast.length } };
-}`;
+export function handle(id) {
+  const name = JSON.parse(host.config()).function;
+  host.respond(id, 200, '', name + ' ' + ++calls + ' ' + ballast.length);
+  return DONE;
+}
+export const settle = () => DONE;`;
 
 function contextOf(name: string): InstanceContext {
   return {
@@ -75,7 +78,7 @@ describe('a blank instance', () => {
     const load = async (source: string): Promise<ComponentCode> =>
       loader.load((await harness.prepare(await buildGuest(source))).directory);
     small = await load(guest("'small'"));
-    large = await load(guest("'large'.repeat(200_000).split('')"));
+    large = await load(guest("'large'.repeat(20_000).split('')"));
     assert.equal(small.skeleton, large.skeleton);
   });
   after(() => harness.stop());
@@ -92,7 +95,7 @@ describe('a blank instance', () => {
       assert.ok(blank.fits(code));
       const door = withBlank(functionDoor, code, blank);
       const name = code === small ? 'a/small' : 'a/large';
-      const length = code === small ? 5 : 1_000_000;
+      const length = code === small ? 5 : 100_000;
       const files = new ComponentFiles(code);
       const first = await door.instantiate(files, contextOf(name));
       assert.equal(await answerOf(first), `${name} 1 ${length}`);
