@@ -15,14 +15,14 @@ import {
 import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
 import { addUsage, emptyUsage } from './executor/usage.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import { memoryLimitBytes } from './memory-limit.ts';
 import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
 import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepare/preparer.ts';
 import { PreparedStore } from './prepare/store.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
-import { SpareExecutors } from './spare-executors.ts';
-import { ExecutorSupervisor } from './supervisor.ts';
+import { MemoryBudget } from './supervise/memory-budget.ts';
+import { memoryLimitBytes } from './supervise/memory-limit.ts';
+import { SpareExecutors } from './supervise/spare-executors.ts';
+import { ExecutorSupervisor } from './supervise/supervisor.ts';
 import { USAGE_ROWS_MAX, UsageJournal } from './usage-journal.ts';
 
 /** The room's driver: preparing on one side, one supervised executor per namespace on the other. */

@@ -123,7 +123,8 @@ export class Request extends Body {
     }
     const redirect = init?.redirect ?? other?.redirect ?? 'follow';
     if (!REDIRECTS.includes(redirect)) throw new TypeError(`Invalid redirect: ${redirect}`);
-    const more: More = { init: { ...other?.#more?.init, ...init, redirect } };
+    const theirs = other === undefined ? undefined : other.#more;
+    const more: More = { init: { ...theirs?.init, ...init, redirect } };
     this.#more = more;
     // A request given as `init` or `input` is followed without starting its wait.
     const model = init instanceof Request ? init : init?.signal === undefined ? other : undefined;

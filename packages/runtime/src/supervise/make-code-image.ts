@@ -9,8 +9,8 @@ import { DIGEST_FILE, digestOfImage, IMAGE_FILE, LOADER_FILE } from './code-imag
  * is given: everything that the executor's entries import, found by following them.
  */
 
-const ENTRY = new URL('./executor/main.ts', import.meta.url);
-const LOADER = new URL('./executor/image-loader.ts', import.meta.url);
+const ENTRY = new URL('../executor/main.ts', import.meta.url);
+const LOADER = new URL('../executor/image-loader.ts', import.meta.url);
 const CONTRACTS = '@popmesh/contracts';
 /** What stripped code imports: static, dynamic, and entries of workers. */
 const IMPORTS =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
-import { Harness, testClock } from './testing/harness.ts';
+import { Harness, testClock } from '../testing/harness.ts';
 
 /** Real processes, and a budget that they exceed as they are. */
 

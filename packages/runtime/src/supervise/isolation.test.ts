@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { noMetrics, silentLogger } from '@popmesh/contracts';
-import { runtimeConfigSchema } from './config.ts';
+import { runtimeConfigSchema } from '../config.ts';
+import { MANIFEST_FILE } from '../prepare/store.ts';
+import { createRuntime } from '../runtime.ts';
+import { Harness, testClock, testRandom } from '../testing/harness.ts';
 import { executorFlags } from './executor-flags.ts';
-import { MANIFEST_FILE } from './prepare/store.ts';
-import { createRuntime } from './runtime.ts';
-import { Harness, testClock, testRandom } from './testing/harness.ts';
 
 const isRoot = process.getuid?.() === 0;
 const FIRST_UID = 61_000;
@@ -50,7 +50,7 @@ describe('what an executor can read, and as whom it runs', () => {
   }
 
   async function attempts(own: string, others: string[], flags: string[], uid?: number) {
-    const entry = fileURLToPath(new URL('./testing/prisoner.ts', import.meta.url));
+    const entry = fileURLToPath(new URL('../testing/prisoner.ts', import.meta.url));
     const child = fork(entry, [own, ...others], {
       execArgv: flags,
       env: {},
@@ -101,7 +101,7 @@ describe('what an executor can read, and as whom it runs', () => {
 
   test('so has the child that prepares an upload', { skip: !isRoot && 'needs root' }, async () => {
     // Not of an engine that was prepared already: that needs no child.
-    const rust = new URL('../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
+    const rust = new URL('../../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
     const preparing = harness.prepare(new Uint8Array(await readFile(rust)));
     const uids = new Set<number>();
     let over = false;

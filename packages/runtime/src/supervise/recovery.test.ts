@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
-import { GLUE_FILE } from './prepare/generate-options.ts';
-import type { Prepared } from './prepare/preparer.ts';
-import { loadPrepared, MANIFEST_FILE, readManifest, sha256 } from './prepare/store.ts';
-import { buildGuest } from './testing/guests.ts';
-import { Harness, testClock } from './testing/harness.ts';
+import { GLUE_FILE } from '../prepare/generate-options.ts';
+import type { Prepared } from '../prepare/preparer.ts';
+import { loadPrepared, MANIFEST_FILE, readManifest, sha256 } from '../prepare/store.ts';
+import { buildGuest } from '../testing/guests.ts';
+import { Harness, testClock } from '../testing/harness.ts';
 
 /** Executors that are killed, that end by themselves, and functions that end them. */
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@popmesh/contracts';
+import type { RuntimeConfig } from '../config.ts';
+import type { ToExecutor } from '../executor/control.ts';
 import type { CodeImage } from './code-image.ts';
-import type { RuntimeConfig } from './config.ts';
-import type { ToExecutor } from './executor/control.ts';
 import { executorFlags } from './executor-flags.ts';
 import type { ExecutorUser } from './executor-user.ts';
 import type { Stage } from './stage.ts';
@@ -13,7 +13,7 @@ import type { Stage } from './stage.ts';
  * folder and its user, and told to boot. Whose it becomes is decided later, by `init`.
  */
 
-export const EXECUTOR_ENTRY = fileURLToPath(new URL('./executor/main.ts', import.meta.url));
+export const EXECUTOR_ENTRY = fileURLToPath(new URL('../executor/main.ts', import.meta.url));
 const OUTPUT_LENGTH_MAX = 4_000;
 
 export class ExecutorProcess {

@@ -1,12 +1,12 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError, type Random, type Timer } from '@popmesh/contracts';
+import type { RuntimeConfig } from '../config.ts';
+import { jcoFolders } from '../prepare/jco-location.ts';
 import { type CodeImage, codeImage } from './code-image.ts';
-import type { RuntimeConfig } from './config.ts';
 import { codePaths } from './executor-flags.ts';
 import { EXECUTOR_ENTRY, ExecutorProcess } from './executor-process.ts';
 import { closedPath, type ExecutorUser, ExecutorUsers } from './executor-user.ts';
-import { jcoFolders } from './prepare/jco-location.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Stage } from './stage.ts';
 

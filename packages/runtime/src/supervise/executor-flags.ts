@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RuntimeConfig } from '../config.ts';
 import type { CodeImage } from './code-image.ts';
-import type { RuntimeConfig } from './config.ts';
 
 /**
  * How an executor is locked in: no file but our code and its own private folder, no child
@@ -35,7 +35,7 @@ function packageFolder(name: string): string {
 
 /** Our code, as folders and files: all that every executor reads. */
 export function codePaths(): string[] {
-  const runtime = fileURLToPath(new URL('..', import.meta.url));
+  const runtime = fileURLToPath(new URL('../..', import.meta.url));
   return [
     `${runtime}src`,
     `${runtime}package.json`,

@@ -5,11 +5,11 @@ import {
   PopmeshError,
   type Timer,
 } from '@popmesh/contracts';
-import type { RuntimeConfig } from './config.ts';
-import type { FromExecutor, ToExecutor } from './executor/control.ts';
+import type { RuntimeConfig } from '../config.ts';
+import type { FromExecutor, ToExecutor } from '../executor/control.ts';
+import type { PlannedDeployment } from '../plan.ts';
 import { ExecutorCalls } from './executor-calls.ts';
 import type { ExecutorProcess } from './executor-process.ts';
-import type { PlannedDeployment } from './plan.ts';
 import { Recency } from './recency.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { SpareExecutors } from './spare-executors.ts';

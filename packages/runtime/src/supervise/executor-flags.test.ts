@@ -3,12 +3,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runtimeConfigSchema } from './config.ts';
+import { runtimeConfigSchema } from '../config.ts';
 import { executorFlags } from './executor-flags.ts';
 import { EXECUTOR_ENTRY } from './executor-process.ts';
 
 test('under the executor’s flags little is possible', async () => {
-  const entry = fileURLToPath(new URL('./testing/prisoner.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../testing/prisoner.ts', import.meta.url));
   const child = fork(entry, [], {
     execArgv: executorFlags('/nonexistent', runtimeConfigSchema.parse(undefined)),
     env: {},
