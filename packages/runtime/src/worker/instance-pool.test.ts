@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Door, DoorInstance, InstanceContext, PreparedFiles } from './door.ts';
 import { InstancePool, type PooledInstance, SURPLUS_WINDOW_CALLS } from './instance-pool.ts';
 
@@ -13,6 +14,7 @@ const door = (dispose: () => void): Door => ({
 const exclusive = (
   dispose: () => void = () => {},
   mode: 'exclusive' | 'shared' | 'fresh' = 'exclusive',
+  spares = 0,
 ): InstancePool =>
   new InstancePool({
     door: door(dispose),
@@ -21,7 +23,7 @@ const exclusive = (
     mode,
     callsMax: 1_000_000,
     memoryRetireBytes: 1_000,
-    spares: 0,
+    spares,
     onDiscard: () => {},
   });
 
@@ -116,4 +118,15 @@ test('a shared one is taken by all, until it is retired or broken', async () => 
   pool.discard(second);
   assert.equal(pool.take(), undefined);
   assert.notEqual(await pool.acquire(), second);
+});
+
+test('fresh instances stand ready up to the bound, and one that is taken is made again', async () => {
+  const pool = exclusive(() => {}, 'fresh', 3);
+  await pool.warm();
+  while (pool.made < 3) await setImmediate();
+  pool.release(await pool.acquire());
+  pool.refill();
+  while (pool.made < 4) await setImmediate();
+  await setImmediate();
+  assert.equal(pool.made, 4, 'no more than the bound');
 });

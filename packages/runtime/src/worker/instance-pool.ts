@@ -137,7 +137,11 @@ export class InstancePool {
     if (this.#options.mode !== 'fresh') return;
     if (this.#idle.length + this.#making >= this.#options.spares) return;
     this.#make().then(
-      (instance) => this.#idle.unshift(instance),
+      (instance) => {
+        this.#idle.unshift(instance);
+        // One after the other, so that requests come in between.
+        setImmediate(() => this.refill());
+      },
       () => {},
     );
   }
