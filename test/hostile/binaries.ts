@@ -1,19 +1,10 @@
+import { leb } from '../../packages/runtime/src/testing/component-bytes.ts';
+
 /** Real components taken apart and put together again with one function changed for the worse. */
 
 export interface Section {
   readonly id: number;
   readonly body: Uint8Array;
-}
-
-export function leb(value: number): number[] {
-  const out: number[] = [];
-  let rest = value;
-  do {
-    const byte = rest % 128;
-    rest = Math.floor(rest / 128);
-    out.push(rest > 0 ? byte | 0x80 : byte);
-  } while (rest > 0);
-  return out;
 }
 
 class Cursor {

@@ -4,18 +4,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { MANIFEST_FILE } from './prepare/store.ts';
-import { buildGuest } from './testing/guests.ts';
+import { buildGuest, countingGuest } from './testing/guests.ts';
 import { Harness, testClock } from './testing/harness.ts';
-
-const simple = (text: string): string => `
-import host from 'popmesh:function/host@0.2.0';
-let count = 0;
-const DONE = { then: (resolve) => resolve() };
-export function handle(id) {
-  host.respond(id, 200, '', '${text} ' + ++count);
-  return DONE;
-}
-export const settle = () => DONE;`;
 
 describe('the life of an executor', () => {
   let harness: Harness;
@@ -59,8 +49,8 @@ describe('the life of an executor', () => {
   test('a split follows its weights, and one client stays with one version', async () => {
     const id: FunctionId = 'split/hello';
     const [one, two] = await Promise.all([
-      harness.prepare(await buildGuest(simple('one'))),
-      harness.prepare(await buildGuest(simple('two'))),
+      harness.prepare(await buildGuest(countingGuest('one'))),
+      harness.prepare(await buildGuest(countingGuest('two'))),
     ]);
     await harness.apply(id, [
       { version: 1, weight: 80, prepared: one },
@@ -80,8 +70,8 @@ describe('the life of an executor', () => {
 
   test('a new version takes over without one failed request', async () => {
     const id: FunctionId = 'roll/hello';
-    const one = await harness.prepare(await buildGuest(simple('one')));
-    const two = await harness.prepare(await buildGuest(simple('two')));
+    const one = await harness.prepare(await buildGuest(countingGuest('one')));
+    const two = await harness.prepare(await buildGuest(countingGuest('two')));
     await harness.apply(id, [{ version: 1, weight: 100, prepared: one }]);
     let going = true;
     const seen: string[] = [];
@@ -101,7 +91,7 @@ describe('the life of an executor', () => {
 
   test('an older revision changes nothing', async () => {
     const id: FunctionId = 'old/hello';
-    const prepared = await harness.prepare(await buildGuest(simple('one')));
+    const prepared = await harness.prepare(await buildGuest(countingGuest('one')));
     await harness.apply(id, [{ version: 5, weight: 100, prepared }]);
     await harness.runtime.apply({ function: id, revision: 0n, targets: [] });
     assert.equal((await harness.call(id, '/')).headers['popmesh-version'], '5');
@@ -109,7 +99,7 @@ describe('the life of an executor', () => {
 
   test('isolation by request: nothing is left of the one before', async () => {
     const id: FunctionId = 'fresh/hello';
-    await harness.deploy(id, { isolation: 'request' }, await buildGuest(simple('n')));
+    await harness.deploy(id, { isolation: 'request' }, await buildGuest(countingGuest('n')));
     for (let i = 0; i < 10; i++) assert.equal((await harness.call(id, '/')).text, 'n 1');
     const many = await Promise.all(Array.from({ length: 10 }, () => harness.call(id, '/')));
     assert.ok(many.every((answer) => answer.text === 'n 1'));
@@ -117,7 +107,11 @@ describe('the life of an executor', () => {
 
   test('an idle function leaves its thread, and comes back cold', async () => {
     const id: FunctionId = 'idle/hello';
-    await harness.deploy(id, { scaling: { idleTimeoutMs: 1 } }, await buildGuest(simple('n')));
+    await harness.deploy(
+      id,
+      { scaling: { idleTimeoutMs: 1 } },
+      await buildGuest(countingGuest('n')),
+    );
     // Each cold start has an instance of its own, so the count begins anew.
     for (;;) {
       const answer = await harness.call(id, '/');
@@ -142,7 +136,7 @@ describe('the life of an executor', () => {
   });
 
   test('a damaged file on disk is refused at load and made again by prepare', async () => {
-    const component = await buildGuest(simple('damage'));
+    const component = await buildGuest(countingGuest('damage'));
     const prepared = await harness.prepare(component);
     // What many share, what is its own, and in the executor's own thread or a worker.
     for (const name of ['common', 'component.core.wasm.image', MANIFEST_FILE]) {
@@ -168,7 +162,7 @@ describe('the life of an executor', () => {
 test('first requests to a damaged function that nobody can repair are told so, and none is run', async () => {
   const harness = await Harness.start();
   try {
-    const component = await buildGuest(simple('mended'));
+    const component = await buildGuest(countingGuest('mended'));
     const prepared = await harness.prepare(component);
     const file = join(prepared.directory, 'component.core.wasm.image');
     const bytes = await readFile(file);
@@ -198,7 +192,7 @@ test('more functions than threads: each is served, the idle ones make room', asy
   const harness = await Harness.start({ workersMax: 3 });
   try {
     const ids = Array.from({ length: 6 }, (_, i): FunctionId => `many/f${i}`);
-    const prepared = await harness.prepare(await buildGuest(simple('many')));
+    const prepared = await harness.prepare(await buildGuest(countingGuest('many')));
     for (const id of ids) await harness.apply(id, [{ version: 1, weight: 1, prepared }]);
     for (let round = 0; round < 2; round++) {
       for (const id of ids) {
@@ -214,7 +208,7 @@ test('more functions than threads: each is served, the idle ones make room', asy
 test('a route alone needs no start; the first request makes one', async () => {
   const harness = await Harness.start();
   try {
-    const prepared = await harness.prepare(await buildGuest(simple('cold')));
+    const prepared = await harness.prepare(await buildGuest(countingGuest('cold')));
     const { create, FunctionConfigSchema } = await import('@popmesh/protocol');
     const config = create(FunctionConfigSchema, {});
     await harness.runtime.apply({

@@ -1,28 +1,8 @@
 import { errorName, outcome } from '../areas/area.ts';
 import type { Programs } from './programs.ts';
+import { bytes, failing, of, turn } from './stream-tools.ts';
 
 /** What the standard says of BYOB, readers, writers, strategies and walking, one case each. */
-
-const turn = async (): Promise<void> => {
-  for (let i = 0; i < 20; i++) await null;
-};
-const of = (...chunks: unknown[]): ReadableStream =>
-  new ReadableStream({
-    start(controller) {
-      for (const chunk of chunks) controller.enqueue(chunk);
-      controller.close();
-    },
-  });
-const failing = (error: unknown, ...chunks: unknown[]): ReadableStream => {
-  const left = [...chunks];
-  return new ReadableStream({
-    pull(controller) {
-      if (left.length > 0) controller.enqueue(left.shift());
-      else controller.error(error);
-    },
-  });
-};
-const bytes = (...numbers: number[]): Uint8Array<ArrayBuffer> => Uint8Array.from(numbers);
 
 export const streamPartPrograms: Programs = {
   'BYOB: a view is filled and its buffer is taken': async () => {

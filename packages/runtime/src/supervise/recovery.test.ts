@@ -7,20 +7,10 @@ import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
 import type { Prepared } from '../prepare/preparer.ts';
 import { loadPrepared, MANIFEST_FILE, readManifest, sha256 } from '../prepare/store.ts';
-import { buildGuest } from '../testing/guests.ts';
+import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { Harness, testClock } from '../testing/harness.ts';
 
 /** Executors that are killed, that end by themselves, and functions that end them. */
-
-const counting = (text: string): string => `
-import host from 'popmesh:function/host@0.2.0';
-let count = 0;
-const DONE = { then: (resolve) => resolve() };
-export function handle(id) {
-  host.respond(id, 200, '', '${text} ' + ++count);
-  return DONE;
-}
-export const settle = () => DONE;`;
 
 describe('an executor that is killed', () => {
   let harness: Harness;
@@ -47,7 +37,7 @@ describe('an executor that is killed', () => {
   }
 
   test('a blank process takes over, at the same address', async () => {
-    await harness.deploy('spare/f', {}, await buildGuest(counting('spare')));
+    await harness.deploy('spare/f', {}, await buildGuest(countingGuest('spare')));
     const address = harness.address('spare');
     while (harness.runtime.spareExecutors().length === 0) await testClock.sleep(5);
     const [spare] = harness.runtime.spareExecutors();
@@ -58,7 +48,7 @@ describe('an executor that is killed', () => {
 
   test('again and again, with no wait that grows', async (context) => {
     const id: FunctionId = 'often/f';
-    await harness.deploy(id, {}, await buildGuest(counting('often')));
+    await harness.deploy(id, {}, await buildGuest(countingGuest('often')));
     const address = harness.address('often');
     const backMs: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -73,7 +63,7 @@ describe('an executor that is killed', () => {
 
   test('what was used last has an instance before it is asked again', async () => {
     const [first, second, standing]: FunctionId[] = ['warm/used', 'warm/never', 'warm/standing'];
-    const component = await buildGuest(counting('warm'));
+    const component = await buildGuest(countingGuest('warm'));
     for (const id of [first, second] as FunctionId[]) await harness.deploy(id, {}, component);
     await harness.deploy(standing as FunctionId, { scaling: { min: 1 } }, component);
     await harness.call(first as FunctionId, '/');
@@ -143,9 +133,11 @@ describe('a function that ends its executor', () => {
 
   test('at its deploy: refused, and the others of its namespace are back', async () => {
     const good: FunctionId = 'canary/good';
-    await harness.deploy(good, {}, await buildGuest(counting('good')));
+    await harness.deploy(good, {}, await buildGuest(countingGuest('good')));
     const pid = harness.pidOf('canary');
-    const poison = await poisoned(await harness.prepare(await buildGuest(counting('poison 1'))));
+    const poison = await poisoned(
+      await harness.prepare(await buildGuest(countingGuest('poison 1'))),
+    );
     await assert.rejects(
       harness.runtime.apply(deployment('canary/poison', poison, true)),
       (error: { code?: string }) => error.code === 'executor_failed',
@@ -159,10 +151,12 @@ describe('a function that ends its executor', () => {
 
   test('when it is first asked: given up, and told; no other function is', async () => {
     const good: FunctionId[] = ['late/one', 'late/two'];
-    const component = await buildGuest(counting('good'));
+    const component = await buildGuest(countingGuest('good'));
     for (const id of good) await harness.deploy(id, { scaling: { idleTimeoutMs: 1 } }, component);
     const id: FunctionId = 'late/poison';
-    const poison = await poisoned(await harness.prepare(await buildGuest(counting('poison 2'))));
+    const poison = await poisoned(
+      await harness.prepare(await buildGuest(countingGuest('poison 2'))),
+    );
     await harness.runtime.apply(deployment(id, poison, false));
     // All at once, so that innocent ones are being started, too, when the process ends.
     while (harness.lost.length === 0) {
@@ -176,7 +170,7 @@ describe('a function that ends its executor', () => {
     for (const other of good) await servedAgain(other);
     assert.equal((await harness.call(id, '/', { agent: false })).code, 'function_not_found');
     // Its next deployment is judged by itself.
-    await harness.deploy(id, {}, await buildGuest(counting('mended')));
+    await harness.deploy(id, {}, await buildGuest(countingGuest('mended')));
     assert.match((await harness.call(id, '/', { agent: false })).text, /^mended/);
     assert.equal(harness.lost.length, 1);
   });
@@ -187,7 +181,7 @@ describe('files that are damaged while the executor runs', () => {
     const harness = await Harness.start();
     try {
       const id: FunctionId = 'damaged/f';
-      const component = await buildGuest(counting('whole'));
+      const component = await buildGuest(countingGuest('whole'));
       let loads = 0;
       const prepare = () =>
         harness.runtime.prepare(

@@ -1,19 +1,12 @@
+import { leb } from '../check/bytes.ts';
+
 /** Small component binaries made by hand, for tests of the walker. */
 
 const PREAMBLE = [0x00, 0x61, 0x73, 0x6d];
 const COMPONENT = [...PREAMBLE, 0x0d, 0x00, 0x01, 0x00];
 const CORE = [...PREAMBLE, 0x01, 0x00, 0x00, 0x00];
 
-export function leb(value: number): number[] {
-  const out: number[] = [];
-  let rest = value;
-  do {
-    const byte = rest % 128;
-    rest = Math.floor(rest / 128);
-    out.push(rest > 0 ? byte | 0x80 : byte);
-  } while (rest > 0);
-  return out;
-}
+export { leb };
 
 export const text = (value: string): number[] => {
   const bytes = [...Buffer.from(value)];

@@ -23,6 +23,17 @@ export function buildGuest(source?: string): Promise<Uint8Array> {
   return promise;
 }
 
+/** A guest that counts its requests: `<text> <count>`. */
+export const countingGuest = (text: string): string => `
+import host from 'popmesh:function/host@0.2.0';
+let count = 0;
+const DONE = { then: (resolve) => resolve() };
+export function handle(id) {
+  host.respond(id, 200, '', '${text} ' + ++count);
+  return DONE;
+}
+export const settle = () => DONE;`;
+
 async function build(given: string | undefined): Promise<Uint8Array> {
   const jsPath = fileURLToPath(new URL('./guests/basic.js', import.meta.url));
   const jsSource = given ?? (await readFile(jsPath, 'utf8'));
