@@ -34,6 +34,8 @@ export interface ExecutorParts {
   readonly residentBytes: () => number;
 }
 
+/** After a cold start nothing is read ahead for so long. */
+const QUIET_MS = 100;
 const SWEEP_MS = 250;
 /** Idle instances that the daemon learns of: more than it ever ends at once. */
 const IDLE_REPORTED_MAX = 64;
@@ -47,7 +49,7 @@ export class Executor {
   readonly #dataPlane: DataPlane;
   readonly #watch: Watch;
   readonly #supply: WorkerSupply;
-  readonly #loader = new ModuleLoader();
+  readonly #loader: ModuleLoader;
   readonly #usage = new UsageMeter();
   readonly #logs = new LogRelay();
   readonly #gate = new StartGate();
@@ -61,6 +63,7 @@ export class Executor {
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     const { init, clock, random, schedule } = parts;
+    this.#loader = new ModuleLoader(() => clock.sleep(QUIET_MS));
     const { config, node, pop, region } = init;
     this.#supply = parts.supply;
     this.#repairs = new Repairs((directory) => parts.send({ type: 'damaged', directory }));

@@ -44,10 +44,15 @@ export class ModuleLoader {
   readonly #skeletons = new Map<string, Promise<Skeleton>>();
   /** Those whose images are in memory, the one used last at the end. */
   readonly #withImages = new Map<ComponentCode, number>();
-  readonly #prefetch = new Prefetch();
+  readonly #prefetch: Prefetch;
   #imageBytes = 0;
   /** Core modules compiled so far. */
   compiled = 0;
+
+  /** `whenQuiet` resolves when a cold start that has just begun is over, most likely. */
+  constructor(whenQuiet?: () => Promise<void>) {
+    this.#prefetch = new Prefetch(whenQuiet);
+  }
 
   async load(directory: string): Promise<ComponentCode> {
     const code = await touch(

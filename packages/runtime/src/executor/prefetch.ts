@@ -24,8 +24,15 @@ export class Prefetch {
   /** By directory. */
   readonly #ready = new Map<string, Prefetched>();
   readonly #waiting = new Set<string>();
+  readonly #whenQuiet: () => Promise<void>;
   #bytes = 0;
   #running: Promise<void> | undefined;
+  /** A cold start is under way: reading beside it would take its core. */
+  #disturbed = true;
+
+  constructor(whenQuiet: () => Promise<void> = setImmediate) {
+    this.#whenQuiet = whenQuiet;
+  }
 
   add(directory: string): void {
     if (this.#waiting.size >= Prefetch.waitingMax || this.#ready.has(directory)) return;
@@ -40,6 +47,7 @@ export class Prefetch {
 
   /** What was read of it; the caller's from now on, who reads the rest. */
   take(directory: string): Prefetched | undefined {
+    this.#disturbed = true;
     this.#waiting.delete(directory);
     const ready = this.#ready.get(directory);
     this.#ready.delete(directory);
@@ -61,9 +69,12 @@ export class Prefetch {
   }
 
   async #run(): Promise<void> {
-    // Not in the turn in which somebody took one: they have better things to do.
-    await setImmediate();
     for (const directory of this.#waiting) {
+      while (this.#disturbed) {
+        this.#disturbed = false;
+        await this.#whenQuiet();
+      }
+      if (!this.#waiting.has(directory)) continue;
       // Damage is found, and repaired, by whoever loads it.
       if ((await this.#read(directory).catch(() => true)) === false) return;
       this.#waiting.delete(directory);
