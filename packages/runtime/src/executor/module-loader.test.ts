@@ -55,22 +55,6 @@ test('functions with one engine share all but their images', async () => {
   assert.notEqual((await loader.load(larger.directory)).skeleton, a.skeleton);
 });
 
-test('the first engine of a process is compiled before anybody asks, and once', async () => {
-  const loader = new ModuleLoader();
-  loader.prefetch(prepared.directory);
-  await loader.idle();
-  const ahead = loader.compiled;
-  assert.ok(ahead > 0);
-  const code = await loader.load(prepared.directory);
-  assert.deepEqual([loader.compiled, loader.skeletons], [code.modules.size, 1]);
-  assert.equal(ahead, loader.compiled);
-  // A folder that is gone by then is nobody's trouble here.
-  const other = new ModuleLoader();
-  other.prefetch(`${prepared.directory}-not`);
-  await other.idle();
-  assert.equal(other.compiled, 0);
-});
-
 test('images stay in memory up to a bound, those used last', async () => {
   const loader = new ModuleLoader();
   const code = await loader.load(prepared.directory);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { PopmeshError } from '@popmesh/contracts';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
 import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
@@ -50,12 +49,8 @@ export class ModuleLoader {
   /** Core modules compiled so far. */
   compiled = 0;
 
-  readonly #whenQuiet: () => Promise<void>;
-  #ahead: Promise<void> | undefined;
-
   /** `whenQuiet` resolves when a cold start that has just begun is over, most likely. */
-  constructor(whenQuiet: () => Promise<void> = setImmediate) {
-    this.#whenQuiet = whenQuiet;
+  constructor(whenQuiet?: () => Promise<void>) {
     this.#prefetch = new Prefetch(whenQuiet);
   }
 
@@ -103,14 +98,7 @@ export class ModuleLoader {
 
   /** Nobody asks for it yet: what takes long to read is read when there is time. */
   prefetch(directory: string): void {
-    if (this.#loaded.has(directory)) return;
-    this.#prefetch.add(directory);
-    if (this.#skeletons.size === 0) this.#ahead ??= this.#compileAhead(directory);
-  }
-
-  /** Resolves when nothing is being compiled ahead of need. */
-  async idle(): Promise<void> {
-    await this.#ahead;
+    if (!this.#loaded.has(directory)) this.#prefetch.add(directory);
   }
 
   /** Forgets what no deployment uses any more. */
@@ -120,24 +108,6 @@ export class ModuleLoader {
       if (directories.has(directory)) continue;
       this.#loaded.delete(directory);
       this.#forget(loading);
-    }
-  }
-
-  /**
-   * The first skeleton of a process, which is that of all its JavaScript functions most likely:
-   * compiling it takes 30 ms, which the first request of all would wait for.
-   */
-  async #compileAhead(directory: string): Promise<void> {
-    try {
-      await this.#whenQuiet();
-      // Who came meanwhile compiles it.
-      if (this.#skeletons.size === 0) {
-        await this.#skeletonOf(directory, await readManifest(directory));
-      }
-    } catch {
-      // Damage is found, and repaired, by whoever loads it.
-    } finally {
-      this.#ahead = undefined;
     }
   }
 
@@ -157,7 +127,11 @@ export class ModuleLoader {
   async #load(directory: string): Promise<ComponentCode> {
     const ready = this.#prefetch.take(directory);
     const manifest = ready?.manifest ?? (await readManifest(directory));
-    const { digest, glue, modules, active } = await this.#skeletonOf(directory, manifest);
+    const common = manifest.files.filter(({ name }) => isCommon(name));
+    const digest = skeletonDigest(manifest, common);
+    const { glue, modules, active } = await touch(this.#skeletons, digest, () =>
+      this.#compile(directory, common),
+    );
     const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
     const code: ComponentCode = {
       skeleton: digest,
@@ -169,16 +143,6 @@ export class ModuleLoader {
     };
     this.keep(code, { type: 'keep', codeCache: undefined, images: ready?.images ?? [] });
     return code;
-  }
-
-  async #skeletonOf(
-    directory: string,
-    manifest: PreparedManifest,
-  ): Promise<Skeleton & { readonly digest: string }> {
-    const common = manifest.files.filter(({ name }) => isCommon(name));
-    const digest = skeletonDigest(manifest, common);
-    const compiling = touch(this.#skeletons, digest, () => this.#compile(directory, common));
-    return { digest, ...(await compiling) };
   }
 
   async #compile(directory: string, files: readonly PreparedFile[]): Promise<Skeleton> {
