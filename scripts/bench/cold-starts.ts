@@ -45,7 +45,9 @@ function variant(component: Uint8Array, index: number): Uint8Array {
 }
 
 export interface ColdStarts {
-  /** Request to first byte: the code on disk, the process up, no instance. */
+  /** The very first request of the process, which has not compiled the engine yet. */
+  readonly coldEngineMs: number;
+  /** Request to first byte of the others: the code on disk, the process up, no instance. */
   readonly coldInstanceMs: readonly number[];
   /** Once more, when the instance has gone: its image may be in memory now. */
   readonly coldAgainMs: readonly number[];
@@ -80,8 +82,9 @@ export async function measureColdStarts(bench: RuntimeBench, scratch: string): P
     }
     return samples;
   };
-  const coldInstanceMs = await ask();
+  const [coldEngineMs = Number.NaN, ...coldInstanceMs] = await ask();
   return {
+    coldEngineMs,
     coldInstanceMs,
     coldAgainMs: await ask(),
     firstPrepareMs: prepareMs[0] ?? Number.NaN,
