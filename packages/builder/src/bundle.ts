@@ -11,7 +11,6 @@ import { bundleError, warningLine } from './bundle-errors.ts';
  */
 
 export const BUNDLE_BYTES_MAX = 20 * 1024 * 1024;
-export const BUNDLE_DEADLINE_MS = 60_000;
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const PLATFORM_FOLDER = join(here, 'platform');

@@ -132,7 +132,6 @@ export const gatewayConfigSchema = z
 
 export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
 export type LimitsConfig = GatewayConfig['limits'];
-export type RetryConfig = GatewayConfig['retry'];
 export type HealthConfig = GatewayConfig['health'];
 
 export const GATEWAY_ENV_PREFIX = 'POPMESH_GATEWAY_';
