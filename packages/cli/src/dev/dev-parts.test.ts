@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,17 @@ test('secrets of the state folder are for their owner, and wiping keeps what is 
   await state.prepare();
   assert.notDeepEqual(await state.rootKey(), root);
   await readFile(state.at('bin', 'kept'));
+});
+
+test('whoever asks last writes last, and a write that failed holds up nobody', async (t) => {
+  const state = await stateFolder(t);
+  const many = Array.from({ length: 50 }, (_, index) => index);
+  const lost = state.writeJson('lost', 'no-such-folder', 'deployed.json');
+  const kept = many.map((index) => state.writeJson(index, 'dev', 'deployed.json'));
+  await assert.rejects(lost, { code: 'ENOENT' });
+  await Promise.all(kept);
+  assert.equal(state.readJson(-1, 'dev', 'deployed.json'), many.at(-1));
+  assert.deepEqual(await readdir(state.at('dev')), ['deployed.json']);
 });
 
 test('saves in a burst are one change; what is left out is not watched', async (t) => {

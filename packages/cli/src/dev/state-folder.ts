@@ -12,6 +12,8 @@ export const LOG_BYTES_MAX = 8 * 1024 * 1024;
 
 export class StateFolder {
   readonly path: string;
+  /** Settles, always, when the writes asked for so far have ended. */
+  #written: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
     this.path = path;
@@ -65,11 +67,20 @@ export class StateFolder {
     }
   }
 
-  /** Whole or not at all; secrets are among them, so only the owner reads. */
+  /**
+   * Whole or not at all; secrets are among them, so only the owner reads.
+   * One after the other: functions deployed at the same moment all write what
+   * was deployed, and the last to ask must be the last to write. A name of its
+   * own for each temporary file would keep them whole, but not in order.
+   */
   async writeJson(value: unknown, ...parts: readonly string[]): Promise<void> {
     const file = this.at(...parts);
-    await writeFile(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${file}.tmp`, file);
+    const written = this.#written.then(async () => {
+      await writeFile(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+      await rename(`${file}.tmp`, file);
+    });
+    this.#written = written.catch(() => {});
+    await written;
   }
 }
 
