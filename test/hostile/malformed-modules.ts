@@ -1,8 +1,9 @@
 /**
  * Core modules that break one rule of the WebAssembly specification's binary format each: the
  * rules behind its own assert_malformed files (header, sections, LEB128, UTF-8, counts, flags),
- * with bytes of our own, since npm has no package of that suite. V8 is the witness that each is
- * wrong (`malformed.test.ts`), so that no case is refused for another reason than it says.
+ * with bytes of our own, for what that suite of 2018 (`spec-suite.ts`) does not know. V8 is the
+ * witness that each is wrong (`malformed.test.ts`), so that no case is refused for another reason
+ * than it says.
  */
 import {
   coreModule,

@@ -18,3 +18,6 @@ export async function transpilerHere(): Promise<(bytes: Uint8Array, door: DoorNa
     }
   };
 }
+
+/** The binary form of a module's text, valid or not. Throws for what says no module. */
+export { parse as parseText } from '@bytecodealliance/jco-transpile/wasm-tools';
