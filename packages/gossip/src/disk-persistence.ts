@@ -30,9 +30,12 @@ export interface DiskPersistenceOptions {
 export function diskPersistence({ directory, logger }: DiskPersistenceOptions): RecordPersistence {
   const file = (name: string): string => join(directory, name);
   const log = new RecordLog({ log: file('records.log'), snapshot: file('records.snapshot') });
-  // Small files are replaced one after another, or two writers would share one temporary name.
+  // Small files are replaced one after another, or two writers would share one temporary name;
+  // and not after the close, when another store may have the folder already.
   let writes: Promise<void> = Promise.resolve();
-  const replace = (name: string, content: Uint8Array | string): Promise<void> => {
+  let closed = false;
+  const replace = async (name: string, content: Uint8Array | string): Promise<void> => {
+    if (closed) throw new PopmeshError('unavailable', 'the record store is closed');
     const written = writes.then(() => writeFileAtomically(file(name), content));
     writes = written.catch(() => {});
     return written.catch((cause) => {
@@ -72,6 +75,7 @@ export function diskPersistence({ directory, logger }: DiskPersistenceOptions): 
     saveAnnouncements: (records) =>
       replace('announcements.cache', Buffer.concat(records.map(encodeFrame))),
     async close() {
+      closed = true;
       await writes;
       await log.close();
     },

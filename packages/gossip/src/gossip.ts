@@ -39,6 +39,8 @@ class GossipDriver implements Gossip {
   #state: LifecycleState = 'created';
   #running: Running | undefined;
   #heartbeat: Timer | undefined;
+  /** Opening and loading; settles, always. */
+  #loaded: Promise<unknown> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: GossipOptions) {
@@ -75,8 +77,9 @@ class GossipDriver implements Gossip {
     this.#state = 'starting';
     try {
       const either = AbortSignal.any([signal, this.#abort.signal]);
-      const stored = await this.#options.persistence.open();
-      await this.#load(stored);
+      const loading = this.#openAndLoad(either);
+      this.#loaded = loading.catch(() => {});
+      await loading;
       either.throwIfAborted();
       this.#state = 'ready';
       this.#beat();
@@ -110,7 +113,10 @@ class GossipDriver implements Gossip {
     this.#heartbeat?.cancel();
     this.#running?.pusher.stop();
     this.#abort.abort(new PopmeshError('cancelled', 'gossip is stopping'));
-    await Promise.allSettled([this.#options.transport.close(), ...this.#work]);
+    // A start that is under way would go on writing where the next one reads.
+    await Promise.allSettled([this.#options.transport.close(), this.#loaded]);
+    // What ends may begin something more, which then ends at once.
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
     await this.#running?.saver.flush();
     await this.#options.persistence.close();
   }
@@ -119,6 +125,12 @@ class GossipDriver implements Gossip {
     const usable = this.#state === 'ready' || this.#state === 'draining';
     if (usable && this.#running !== undefined) return this.#running;
     throw new PopmeshError('unavailable', `gossip is ${this.#state}`);
+  }
+
+  async #openAndLoad(signal: AbortSignal): Promise<void> {
+    const stored = await this.#options.persistence.open();
+    signal.throwIfAborted();
+    await this.#load(stored);
   }
 
   async #load(stored: StoredState): Promise<void> {

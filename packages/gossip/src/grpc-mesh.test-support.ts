@@ -13,6 +13,7 @@ import {
   sealRecord,
   startGrpcServer,
 } from '@popmesh/protocol';
+import { type OwnAddress, ownAddress } from '@popmesh/simulation';
 import { createGossip, diskPersistence, type Gossip, GrpcGossipTransport } from './index.ts';
 
 /** Run by `grpc-transport.test.ts` as a process: real sockets, real disk, real time. */
@@ -43,7 +44,11 @@ interface Running {
   readonly server: GrpcServer;
 }
 
-async function start(id: string, seeds: readonly string[], port = 0): Promise<Running> {
+async function start(
+  id: string,
+  seeds: readonly string[],
+  { host, port }: OwnAddress,
+): Promise<Running> {
   const cache = new CertificateCache();
   const transport = new GrpcGossipTransport();
   transports.push(transport);
@@ -62,8 +67,8 @@ async function start(id: string, seeds: readonly string[], port = 0): Promise<Ru
   });
   const unused = async function* () {};
   const handlers = { ...gossip.handlers, fetchChunk: unused, tailLogs: unused };
-  server = await startGrpcServer({ service: Mesh, handlers, host: '127.0.0.1', port });
-  await gossip.start(AbortSignal.timeout(5000));
+  server = await startGrpcServer({ service: Mesh, handlers, host, port });
+  await gossip.start(new AbortController().signal);
   return { gossip, server };
 }
 
@@ -71,10 +76,13 @@ async function kill({ gossip, server }: Running): Promise<void> {
   await Promise.all([server.stop(0), gossip.stop()]);
 }
 
-async function until(what: string, limitMs: number, done: () => boolean): Promise<void> {
+/** Only against hanging: how long it may take is tested on virtual time, and measured by the bench. */
+const HANGS_MS = 60_000;
+
+async function until(what: string, done: () => boolean): Promise<void> {
   const startedMs = clock.monotonic();
   while (!done()) {
-    assert.ok(clock.monotonic() - startedMs < limitMs, `${what} took over ${limitMs} ms`);
+    assert.ok(clock.monotonic() - startedMs < HANGS_MS, `${what} took over ${HANGS_MS} ms`);
     await clock.sleep(5);
   }
   console.log(`${what}: ${Math.round(clock.monotonic() - startedMs)} ms`);
@@ -83,11 +91,12 @@ async function until(what: string, limitMs: number, done: () => boolean): Promis
 const sees = ({ gossip }: Running, id: string, state: string): boolean =>
   gossip.members().some((member) => member.id === id && member.state === state);
 
-const n0 = await start('n0', []);
-const n1 = await start('n1', [n0.server.address]);
-let n2 = await start('n2', [n0.server.address]);
+const n2Address = await ownAddress();
+const n0 = await start('n0', [], await ownAddress());
+const n1 = await start('n1', [n0.server.address], await ownAddress());
+let n2 = await start('n2', [n0.server.address], n2Address);
 const all = () => [n0, n1, n2];
-await until('everyone alive', 5000, () =>
+await until('everyone alive', () =>
   all().every((one) => ['n0', 'n1', 'n2'].every((id) => sees(one, id, 'alive'))),
 );
 
@@ -98,27 +107,26 @@ const deploy = async (name: string): Promise<void> => {
 };
 for (let i = 0; i < 5; i++) {
   await deploy(`f${i}`);
-  await until('deploy on all', 2000, () => all().every((one) => one.gossip.table.size === i + 1));
+  await until('deploy on all', () => all().every((one) => one.gossip.table.size === i + 1));
 }
 
-const { address } = n2.server;
 await kill(n2);
-await until('death seen', 8000, () => [n0, n1].every((one) => sees(one, 'n2', 'dead')));
+await until('death seen', () => [n0, n1].every((one) => sees(one, 'n2', 'dead')));
 await deploy('while-away');
-n2 = await start('n2', [n0.server.address], Number(address.split(':')[1]));
-assert.equal(n2.server.address, address);
+n2 = await start('n2', [n0.server.address], n2Address);
 assert.equal(n2.gossip.table.size, 5, 'the disk was loaded before start resolved');
-await until('return seen', 4000, () => [n0, n1].every((one) => sees(one, 'n2', 'alive')));
-await until('return up to date', 2000, () => n2.gossip.table.size === 6);
+await until('return seen', () => [n0, n1].every((one) => sees(one, 'n2', 'alive')));
+await until('return up to date', () => n2.gossip.table.size === 6);
 
+// On a machine that is slow enough the good-bye is given up before it is heard, and spreads later.
 await n2.gossip.leave();
-assert.ok([n0, n1].every((one) => sees(one, 'n2', 'left')));
+await until('good-bye heard', () => [n0, n1].every((one) => sees(one, 'n2', 'left')));
 
 await Promise.all(all().map(kill));
 await rm(folder, { recursive: true });
 assert.ok(transports.every((transport) => transport.channels === 0));
 // Pipes to the parent are not ours; anything else would keep the process alive.
-await until('nothing left open', 3000, () =>
+await until('nothing left open', () =>
   process
     .getActiveResourcesInfo()
     .every((name) => ['PipeWrap', 'Timeout', 'TTYWrap'].includes(name)),

@@ -17,7 +17,8 @@ test('three members over gRPC: join, spread, die, return, leave; and nothing is 
       output += data;
     });
   }
-  const [code] = await once(child, 'exit');
+  // Not `exit`, which may come before the last of the output.
+  const [code] = await once(child, 'close');
   assert.equal(code, 0, output);
   assert.match(output, /nothing left open/);
 });

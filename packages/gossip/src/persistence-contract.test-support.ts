@@ -89,10 +89,18 @@ export function persistenceContract({ name, create }: PersistenceFactory): void 
     assert.deepEqual(plain(state.announcements), ['node/fra-1@9=hi']);
   });
 
-  holds('refuses appends when closed', async ({ persistence }) => {
+  holds('refuses every write when closed', async ({ persistence }) => {
     await persistence.open();
     await persistence.close();
-    await assert.rejects(persistence.append(stored('a', 1n, 'x')), { code: 'unavailable' });
+    for (const write of [
+      () => persistence.append(stored('a', 1n, 'x')),
+      () => persistence.remove('a', 1n),
+      () => persistence.saveIncarnation(1),
+      () => persistence.saveMembers([]),
+      () => persistence.saveAnnouncements([]),
+    ]) {
+      await assert.rejects(write(), { code: 'unavailable' });
+    }
   });
 
   holds('takes many at once', async ({ persistence, reopen }) => {

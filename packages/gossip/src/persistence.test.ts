@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -184,5 +194,27 @@ test('a disk that fails refuses with storage_failed, and is used again when it i
     await again.append(record(2));
     await again.close();
     assert.deepEqual(await readAll(directory), [record(2)]);
+  });
+});
+
+test('a close during the open leaves no file open', {
+  skip: process.platform === 'linux' ? false : 'looks into /proc',
+}, async () => {
+  await inFolder(async (directory) => {
+    const persistence = diskPersistence({ directory, logger: silentLogger });
+    const opened = persistence.open().catch(() => {});
+    await Promise.all([opened, persistence.close()]);
+    const again = diskPersistence({ directory, logger: silentLogger });
+    await again.open();
+    const closed = again.close();
+    await Promise.all([closed, again.close()]);
+    const descriptors = await readdir('/proc/self/fd');
+    const paths = await Promise.all(
+      descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    assert.deepEqual(
+      paths.filter((path) => path.startsWith(directory)),
+      [],
+    );
   });
 });

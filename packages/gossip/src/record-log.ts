@@ -33,6 +33,7 @@ export class RecordLog {
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #writer: Promise<void> | undefined;
+  #opening: Promise<unknown> | undefined;
   #logBytes = 0;
   #snapshotBytes = 0;
   /** After a failed write nobody knows what the file holds; it is rewritten before the next. */
@@ -44,7 +45,14 @@ export class RecordLog {
   }
 
   /** Returns the newest of each key, and how many bytes were damaged. */
-  async open(): Promise<{ records: StoredRecord[]; damagedBytes: number }> {
+  open(): Promise<{ records: StoredRecord[]; damagedBytes: number }> {
+    const opened = this.#open();
+    this.#opening = opened.catch(() => {});
+    return opened;
+  }
+
+  async #open(): Promise<{ records: StoredRecord[]; damagedBytes: number }> {
+    if (this.#closed) throw new PopmeshError('unavailable', 'the record store is closed');
     const snapshot = await readFileOrNothing(this.#files.snapshot);
     const log = await readFileOrNothing(this.#files.log);
     let damagedBytes = 0;
@@ -84,6 +92,7 @@ export class RecordLog {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#opening;
     await this.#writer;
     const handle = this.#handle;
     this.#handle = undefined;

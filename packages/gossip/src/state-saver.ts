@@ -26,6 +26,7 @@ export class StateSaver {
   #membersAtMs = 0;
   #announcementsAtMs = 0;
   #savedIncarnation: number;
+  #saving = false;
 
   constructor(persistence: RecordPersistence, view: SavedView, logger: Logger) {
     this.#persistence = persistence;
@@ -42,8 +43,9 @@ export class StateSaver {
     this.#announcementsDirty = true;
   }
 
-  /** Saves what is due. */
+  /** Saves what is due; one save at a time, or a disk that hangs would gather them without a bound. */
   async tick(nowMs: number): Promise<void> {
+    if (this.#saving) return;
     const members = this.#membersDirty && nowMs - this.#membersAtMs >= MEMBERS_EVERY_MS;
     const announcements =
       this.#announcementsDirty && nowMs - this.#announcementsAtMs >= ANNOUNCEMENTS_EVERY_MS;
@@ -58,6 +60,7 @@ export class StateSaver {
   }
 
   async #save(members: boolean, announcements: boolean): Promise<void> {
+    this.#saving = true;
     try {
       const incarnation = this.#view.incarnation();
       if (incarnation !== this.#savedIncarnation) {
@@ -77,6 +80,8 @@ export class StateSaver {
       this.#membersDirty ||= members;
       this.#announcementsDirty ||= announcements;
       this.#logger.warn('the gossip state could not be saved', { code, error: message });
+    } finally {
+      this.#saving = false;
     }
   }
 }

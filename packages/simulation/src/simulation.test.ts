@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SeededRandom, SimulatedNetwork, StallableClock, VirtualClock } from './index.ts';
+import {
+  ownAddress,
+  SeededRandom,
+  SimulatedNetwork,
+  StallableClock,
+  VirtualClock,
+} from './index.ts';
 
 test('timers fire in order of time, then of setting, and cancelled ones never', async () => {
   await fc.assert(
@@ -113,4 +121,18 @@ test('the network delays, loses, duplicates, cuts one way, refuses, and heals', 
   network.send('a', 'b', 'nobody');
   await clock.advance(40);
   assert.deepEqual(refused, ['nobody']);
+});
+
+test('an address of one\u2019s own is free, another each time, and passes over what is taken', async () => {
+  const first = await ownAddress();
+  const taken = createServer().listen(first.port + 1, first.host);
+  await once(taken, 'listening');
+  const second = await ownAddress();
+  assert.ok(second.port !== first.port && second.port !== first.port + 1);
+  const server = createServer().listen(second.port, second.host);
+  await once(server, 'listening');
+  for (const each of [taken, server]) {
+    each.close();
+    await once(each, 'close');
+  }
 });
