@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const fixture = fileURLToPath(new URL('run-daemon.test-support.ts', import.meta.url));
 
-function run(behaviour: string) {
-  const child = fork(fixture, [behaviour], { execPath: process.execPath, silent: true });
+function run(behaviour: string, execArgv: readonly string[] = []) {
+  const options = { execPath: process.execPath, execArgv: [...execArgv], silent: true };
+  const child = fork(fixture, [behaviour], options);
   const { stdout, stderr } = child;
   assert.ok(stdout !== null && stderr !== null);
   return {
@@ -66,6 +67,14 @@ test('a signal during the start aborts it and ends with 0', async () => {
 test('a parent that goes away counts as SIGTERM', async () => {
   const { child, message, exit, out } = run('plain');
   await message('ready');
+  child.disconnect();
+  assert.equal(await exit, 0);
+  assert.equal(await out, 'drained\nstopped\n');
+});
+
+test('a parent that is gone before the daemon is loaded counts as SIGTERM, too', async () => {
+  const wait = "await new Promise((resolve) => process.once('disconnect', resolve))";
+  const { child, exit, out } = run('plain', ['--import', `data:text/javascript,${wait}`]);
   child.disconnect();
   assert.equal(await exit, 0);
   assert.equal(await out, 'drained\nstopped\n');

@@ -46,11 +46,12 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
-  if (process.connected) {
-    process.once('disconnect', () => {
-      if (!ending.signal.aborted) end('loss of the parent');
-    });
-  }
+  const orphaned = (): void => {
+    if (!ending.signal.aborted) end('loss of the parent');
+  };
+  if (process.connected) process.once('disconnect', orphaned);
+  // Started by a parent that was gone before we were loaded: its end was told to nobody.
+  else if (process.send !== undefined) orphaned();
   // A daemon with a broken invariant must not go on serving: its supervisor starts a fresh one.
   const die = (kind: string) => (error: unknown) => {
     logger.error(`${name}: ${kind}`, { error });
@@ -69,7 +70,8 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
     process.stderr.write(`${name}: ${error.message}\n${error.hint ? `hint: ${error.hint}\n` : ''}`);
     return finish(options, EXIT_START_FAILED, { type: 'failed', error: error.toJSON() });
   }
-  if (process.connected) process.send?.({ type: 'ready', ...running.ready });
+  // A parent that goes away at this very moment is no error: `disconnect` tells of it.
+  if (process.connected) process.send?.({ type: 'ready', ...running.ready }, () => {});
   logger.info(`${name}: ready`, {
     ready: running.ready,
     startedInMs: Math.round(performance.now()),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -20,6 +20,8 @@ const options = (behaviour: string, more: Partial<SuperviseOptions> = {}): Super
   clock: realClock,
   logger: silentLogger,
   restartDelayMs: 5,
+  // A guard against hanging, for machines of any speed.
+  readyTimeoutMs: 120_000,
   ...more,
 });
 
@@ -36,7 +38,7 @@ test('waits for ready, and stop ends the child', async () => {
   );
   const info = await supervised.start();
   assert.equal(info.pid, supervised.pid);
-  const stop = supervised.stop(5000);
+  const stop = supervised.stop(60_000);
   assert.equal(supervised.stop(1), stop);
   await stop;
   assert.deepEqual(exits, [[0, null]]);
@@ -67,7 +69,7 @@ test('a killed child is started again', async () => {
   await second;
   assert.equal(new Set(infos).size, 2);
   assert.equal(supervised.pid, infos[1]);
-  await supervised.stop(5000);
+  await supervised.stop(60_000);
 });
 
 test('restarts in a row are bounded, with growing pauses', async () => {
@@ -103,6 +105,64 @@ test("a first start that fails gives the child's own error and is not tried agai
   await supervised.stop(100);
 });
 
+test('a restart that cannot even be tried is tried again', async (t) => {
+  const folder = await temporaryFolder(t);
+  const log = join(folder, 'log');
+  await mkdir(log);
+  let [ready, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const supervised = superviseProcess(
+    options('plain', {
+      output: { file: join(log, 'child.log') },
+      onReady: () => ready.resolve(),
+      logger: {
+        ...silentLogger,
+        warn: (message) => void (/restart failed/.test(message) && failed.resolve()),
+      },
+    }),
+  );
+  await supervised.start();
+  ready = Promise.withResolvers();
+  await rm(log, { recursive: true });
+  supervised.kill('SIGKILL');
+  await failed.promise;
+  await mkdir(log);
+  await ready.promise;
+  await supervised.stop(60_000);
+});
+
+test('a start whose log cannot be opened is an error, and leaves nothing', async (t) => {
+  const folder = await temporaryFolder(t);
+  const listeners = process.listenerCount('exit');
+  const supervised = superviseProcess(
+    options('plain', { output: { file: join(folder, 'no', 'child.log') } }),
+  );
+  await assert.rejects(supervised.start(), { code: 'ENOENT' });
+  assert.equal(process.listenerCount('exit'), listeners);
+});
+
+test('stopped in the turn in which a pause ends, it starts nothing', async () => {
+  const pause = Promise.withResolvers<void>();
+  const pausing = Promise.withResolvers<void>();
+  const supervised = superviseProcess(
+    options('plain', {
+      clock: {
+        ...realClock,
+        sleep: () => {
+          pausing.resolve();
+          return pause.promise;
+        },
+      },
+    }),
+  );
+  await supervised.start();
+  supervised.kill('SIGKILL');
+  await pausing.promise;
+  pause.resolve();
+  await supervised.stop(60_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(supervised.pid, undefined);
+});
+
 test('without IPC the end of the log explains a failed start', async (t) => {
   const file = join(await temporaryFolder(t), 'child.log');
   const supervised = superviseProcess(
@@ -129,34 +189,36 @@ test('a child that is never ready is killed', async () => {
   assert.equal(supervised.pid, undefined);
 });
 
-test('a probe decides about readiness when there is no IPC; SIGKILL follows the grace', async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  const stubborn = `process.on('SIGTERM', () => {}); require('net').createServer().listen(${address.port}, '127.0.0.1')`;
+test('a probe decides about readiness when there is no IPC; SIGKILL follows the grace', async (t) => {
+  const file = join(await temporaryFolder(t), 'port');
+  const stubborn = `
+    process.on('SIGTERM', () => {});
+    const server = require('net').createServer().listen(0, '127.0.0.1', () =>
+      require('fs').writeFileSync(${JSON.stringify(file)}, server.address().port + '\\n'));`;
+  const answers = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', () => resolve(false));
+    });
   const supervised = superviseProcess(
     options('', {
       args: ['-e', stubborn],
       ipc: false,
       probe: async (signal) => {
         for (;;) {
-          signal.throwIfAborted();
-          const open = await new Promise<boolean>((resolve) => {
-            const socket = connect(address.port, '127.0.0.1', () => {
-              socket.destroy();
-              resolve(true);
-            });
-            socket.on('error', () => resolve(false));
-          });
-          if (open) return { port: address.port };
+          const written = await readFile(file, 'utf8').catch(() => '');
+          const port = Number(written);
+          if (written.endsWith('\n') && (await answers(port))) return { port };
           await realClock.sleep(10, signal);
         }
       },
     }),
   );
-  assert.deepEqual(await supervised.start(), { port: address.port });
+  const { port } = await supervised.start();
+  assert.ok(Number(port) > 0);
   await supervised.stop(50);
   assert.equal(supervised.pid, undefined);
 });

@@ -97,15 +97,18 @@ export function superviseProcess(options: SuperviseOptions): SupervisedProcess {
       } catch {
         return;
       }
-      current = launch(options, name, stopping.signal);
-      life = current;
-      readyAtMs = await current.ready.then(
-        () => clock.monotonic(),
-        (error: unknown) => {
-          logger.warn(`${name}: restart failed`, { error });
-          return undefined;
-        },
-      );
+      // The pause may be over and `stop` called in one and the same turn.
+      if (stopping.signal.aborted) return;
+      readyAtMs = undefined;
+      try {
+        // Throws when its log cannot be opened, or nothing can be spawned at all: both may pass.
+        current = launch(options, name, stopping.signal);
+        life = current;
+        await current.ready;
+        readyAtMs = clock.monotonic();
+      } catch (error) {
+        logger.warn(`${name}: restart failed`, { error });
+      }
     }
   };
   const restartDelayMs = options.restartDelayMs ?? 100;
@@ -125,14 +128,14 @@ export function superviseProcess(options: SuperviseOptions): SupervisedProcess {
       started ??= (async () => {
         stopping.signal.throwIfAborted();
         process.on('exit', endWithUs);
-        const first = launch(options, name, stopping.signal);
-        life = first;
         try {
+          const first = launch(options, name, stopping.signal);
+          life = first;
           const info = await first.ready;
           void watch(first);
           return info;
         } catch (error) {
-          await first.ended;
+          await life?.ended;
           life = undefined;
           process.off('exit', endWithUs);
           throw error;
@@ -169,8 +172,12 @@ function launch(options: SuperviseOptions, name: string, stopping: AbortSignal):
     ...(options.detached === undefined ? {} : { detached: options.detached }),
     ...(options.serialization === undefined ? {} : { serialization: options.serialization }),
   };
-  const child = spawn(options.command, [...options.args], spawnOptions);
-  if (file !== undefined) closeSync(file);
+  let child: ChildProcess;
+  try {
+    child = spawn(options.command, [...options.args], spawnOptions);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 
   const over = new AbortController();
   const ended = new Promise<void>((resolve) => {
