@@ -125,6 +125,21 @@ export function chunkStorageContract(
   });
 
   each(
+    'what is kept begins its period anew, what is not there cannot be kept',
+    async (store, clock) => {
+      const digest = await store.put(random.bytes(10));
+      await store.retain([]);
+      await clock.advance(graceMs);
+      assert.equal(store.keep(digest), true);
+      assert.equal(store.keep('0'.repeat(64)), false);
+      assert.deepEqual(await store.retain([]), []);
+      await clock.advance(graceMs);
+      assert.deepEqual(await store.retain([]), [digest]);
+      assert.equal(store.keep(digest), false);
+    },
+  );
+
+  each(
     'a chunk used again between two collections starts its period anew',
     async (store, clock) => {
       const digest = await store.put(random.bytes(10));

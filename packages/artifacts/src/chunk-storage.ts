@@ -12,6 +12,8 @@ export interface ChunkStorage {
   /** Verified bytes; undefined when absent, and when they no longer match (then quarantined). */
   get(digest: string): Promise<Uint8Array | undefined>;
   has(digest: string): boolean;
+  /** As `has`, and what is there is kept from being collected for another grace period. */
+  keep(digest: string): boolean;
   /** In order of digest. */
   list(): string[];
   delete(digest: string): Promise<void>;

@@ -121,6 +121,12 @@ export class ChunkStore implements ChunkStorage {
     return this.#sizes.has(digest);
   }
 
+  keep(digest: string): boolean {
+    if (!this.#sizes.has(digest)) return false;
+    this.#ledger.touch(digest);
+    return true;
+  }
+
   list(): string[] {
     return [...this.#sizes.keys()].sort();
   }

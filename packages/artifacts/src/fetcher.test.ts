@@ -73,6 +73,16 @@ test('fetches only what is missing, from the nearest, at most four at once', asy
   assert.equal(near.calls, chunks.length - 1);
 });
 
+test('a collection on the way takes nothing that was found to be there', async () => {
+  const { manifest, chunks, clock, store, fetcher } = world();
+  for (const chunk of chunks) await store.put(chunk.bytes);
+  await store.retain([]);
+  await clock.advance(config.collectGraceMs);
+  // The record that names them came after the collection asked what is in use.
+  await fetcher.ensure(manifest, never);
+  assert.deepEqual(await store.retain([]), []);
+});
+
 test('a thousand callers at once make one fetch per chunk', async () => {
   const { manifest, chunks, source, fetcher } = world();
   const near = source('near');

@@ -82,7 +82,8 @@ export class ArtifactFetcher {
       checkManifest(manifest);
       const missing = new Map<string, ChunkRef>();
       for (const ref of manifest.chunks) {
-        if (!this.#store.has(ref.digest)) missing.set(ref.digest, ref);
+        // A collection that judged it before the record came must not take what is relied on now.
+        if (!this.#store.keep(ref.digest)) missing.set(ref.digest, ref);
       }
       if (missing.size === 0) return;
       const stop = new AbortController();
@@ -142,7 +143,7 @@ export class ArtifactFetcher {
     return this.#chunks.run(ref.digest, signal, (shared) =>
       this.#permits.run(async () => {
         shared.throwIfAborted();
-        if (!this.#store.has(ref.digest)) await this.#store.put(await this.#fetch(ref, shared));
+        if (!this.#store.keep(ref.digest)) await this.#store.put(await this.#fetch(ref, shared));
       }),
     );
   }

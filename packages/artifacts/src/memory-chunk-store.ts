@@ -42,6 +42,12 @@ export class MemoryChunkStore implements ChunkStorage {
     return this.#chunks.has(digest);
   }
 
+  keep(digest: string): boolean {
+    if (!this.#chunks.has(digest)) return false;
+    this.#ledger.touch(digest);
+    return true;
+  }
+
   list(): string[] {
     return [...this.#chunks.keys()].sort();
   }

@@ -114,11 +114,8 @@ test('PoPs without a region are regional when near', () => {
   );
 });
 
-test('the bundled database: opens fast, knows public addresses, never throws', () => {
-  const startedAt = performance.now();
+test('the bundled database: knows public addresses, never throws', () => {
   const geo = GeoIp.open();
-  const openMs = performance.now() - startedAt;
-  assert.ok(openMs < 1000, `${openMs} ms`);
   assert.equal(geo.locate('8.8.8.8')?.country, 'US');
   assert.equal(geo.locate('2001:4860:4860::8888')?.country, 'US');
   assert.equal(geo.locate('::ffff:8.8.8.8')?.country, 'US');
