@@ -36,6 +36,31 @@ test('a change that may have happened is not made twice', async (t) => {
   assert.equal(other.seen.length, 1);
 });
 
+test('a node that is busy or leaving has done nothing: the next is asked, and in the end the first again', async (t) => {
+  const refuse = (code: string) => ({ error: { code, message: 'not now' } });
+  const leaving = await controlServer(t, (_, response) => json(response, refuse('draining'), 503));
+  let calls = 0;
+  const busy = await controlServer(t, (_, response) => {
+    calls++;
+    if (calls < 3) json(response, refuse('overloaded'), 503);
+    else json(response, { function: 'default/a', deleted: true });
+  });
+  assert.equal((await api(leaving.url, busy.url).remove('default', 'a')).deleted, true);
+  assert.equal(leaving.seen.length, 3);
+  assert.equal(calls, 3);
+  await assert.rejects(api(leaving.url).remove('default', 'a'), { code: 'draining' });
+  const interrupted = new AbortController();
+  const full = await controlServer(t, (_, response) => {
+    json(response, refuse('overloaded'), 503);
+    interrupted.abort();
+  });
+  const upload = { namespace: 'a', name: 'b', manifest: { label: '', engine: '', config: {} } };
+  await assert.rejects(
+    api(full.url).deploy({ ...upload, component: new Uint8Array(1) }, interrupted.signal),
+    /aborted/,
+  );
+});
+
 test('a refusal keeps its code, message and hint', async (t) => {
   const error = { code: 'permission_denied', message: 'not yours', hint: 'ask' };
   const server = await controlServer(t, (_, response) => json(response, { error }, 403));

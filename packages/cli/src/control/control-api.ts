@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PopmeshError } from '@popmesh/contracts';
 import type {
   Deployed,
@@ -11,14 +12,19 @@ import type { Context } from './context.ts';
 
 /**
  * The control API of a mesh, over HTTP. Any node answers for all, so that a
- * call that could not reach one is made to the next; a call that was sent is
- * not repeated unless it only reads.
+ * call that could not reach one, or that one refused without acting because it is
+ * busy or leaving, is made to the next; any other call that was sent is not
+ * repeated unless it only reads.
  */
 
 const READ_TIMEOUT_MS = 15_000;
 /** An upload is prepared by the node before it answers. */
 const CHANGE_TIMEOUT_MS = 120_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** A node takes a few uploads at once: more deploys than that wait here for their turn. */
+const BUSY_WAIT_MS = 60_000;
+const BUSY_PAUSE_MS = 100;
+const BUSY_PAUSE_MS_MAX = 1000;
 
 interface Call {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -152,13 +158,26 @@ export class ControlApi {
   }
 
   async #send(call: Call): Promise<Response> {
+    const untilMs = performance.now() + BUSY_WAIT_MS;
+    for (let pauseMs = BUSY_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, BUSY_PAUSE_MS_MAX)) {
+      try {
+        return await this.#sendToAny(call);
+      } catch (caught) {
+        const isBusy = call.method !== 'GET' && PopmeshError.from(caught).code === 'overloaded';
+        if (!isBusy || performance.now() + pauseMs > untilMs) throw caught;
+      }
+      await sleep(pauseMs, undefined, call.signal === undefined ? {} : { signal: call.signal });
+    }
+  }
+
+  async #sendToAny(call: Call): Promise<Response> {
     let last: PopmeshError | undefined;
     for (const api of this.context.apis) {
       try {
         return await this.#sendTo(api, call);
       } catch (caught) {
         const error = PopmeshError.from(caught);
-        if (!(error instanceof Unreached) || (error.wasSent && call.method !== 'GET')) throw error;
+        if (!mayAskAnother(error, call)) throw error;
         last = error;
       }
     }
@@ -211,6 +230,11 @@ class Unreached extends PopmeshError {
     super('unavailable', message, { hint, cause });
     this.wasSent = wasSent;
   }
+}
+
+function mayAskAnother(error: PopmeshError, { method }: Call): boolean {
+  if (error instanceof Unreached) return !error.wasSent || method === 'GET';
+  return error.code === 'overloaded' || error.code === 'draining';
 }
 
 const NEVER_SENT = new Set([

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { type BuildResult, build, loadProject } from '@popmesh/builder';
-import { type FunctionId, functionId } from '@popmesh/contracts';
+import { type FunctionId, functionId, PopmeshError } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
 import { uploadOf } from '../commands/deploy.ts';
 import { watchRollout } from '../commands/rollout.ts';
@@ -101,8 +101,14 @@ export class Deployments {
   }
 
   async #liveVersion({ namespace, name }: BuildResult): Promise<number | undefined> {
-    const versions = await this.#api.versions(namespace, name).catch(() => []);
-    return versions.find(({ live }) => live)?.version;
+    try {
+      const versions = await this.#api.versions(namespace, name);
+      return versions.find(({ live }) => live)?.version;
+    } catch (caught) {
+      // Deleted meanwhile. That nobody answers is another thing, and no reason for a new version.
+      if (PopmeshError.from(caught).code === 'function_not_found') return undefined;
+      throw caught;
+    }
   }
 }
 

@@ -4,7 +4,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { LocalMesh } from './local-mesh.ts';
+import { PORT_NAMES } from './member-configs.ts';
+import { PLACES } from './places.ts';
 import { choosePorts, isFree, requirePort } from './ports.ts';
 import { lockState, StateFolder } from './state-folder.ts';
 import { watchFolder } from './watch-folder.ts';
@@ -36,9 +40,72 @@ test('one dev per state folder; a lock left by a dead one is taken over', async 
   await (await lockState(state))();
 });
 
+test('of many that find the lock of a dead one at the same moment, one gets it', async (t) => {
+  const state = await stateFolder(t);
+  await writeFile(state.at('lock'), '4194305\n');
+  const door = new URL('state-folder.ts', import.meta.url).href;
+  const script = `
+    import { lockState, StateFolder } from ${JSON.stringify(door)};
+    const state = new StateFolder(${JSON.stringify(state.path)});
+    process.stdin.once('data', async () => {
+      const outcome = await lockState(state).then(() => 'got it', ({ code }) => code);
+      console.log(outcome);
+      process.stdin.once('data', () => process.exit(0));
+    });
+    console.log('here');`;
+  const others = Array.from({ length: 6 }, () => {
+    const args = ['--input-type=module', '-e', script, 'main.ts'];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    return { child, ended, line: async () => String((await lines.next()).value) };
+  });
+  t.after(() => others.forEach(({ child }) => void child.kill('SIGKILL')));
+  for (const { line } of others) assert.equal(await line(), 'here');
+  for (const { child } of others) child.stdin.write('go\n');
+  const outcomes = await Promise.all(others.map(({ line }) => line()));
+  assert.deepEqual(outcomes.toSorted(), [...Array(5).fill('conflict'), 'got it']);
+  for (const { child } of others) child.stdin.write('end\n');
+  await Promise.all(others.map(({ ended }) => ended));
+  assert.deepEqual(
+    (await readdir(state.path)).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test('a mesh that is ended while it starts starts nothing more', async (t) => {
+  const state = await stateFolder(t);
+  const ports = await choosePorts(state, PORT_NAMES);
+  const facts = {
+    state,
+    root: await state.rootKey(),
+    ports,
+    natsToken: 'x',
+    gateway: { host: '127.0.0.1', port: 0 },
+  };
+  const mesh = new LocalMesh(facts, process.env, { onNotice: () => {} });
+  t.after(() => mesh.kill());
+  const starting = mesh.startMembers();
+  const nats = mesh.startNats(process.env, new AbortController().signal);
+  await Promise.all([
+    mesh.stop(),
+    assert.rejects(starting, { code: 'cancelled' }),
+    assert.rejects(nats, { code: 'cancelled' }),
+  ]);
+  assert.deepEqual(
+    [...PLACES.map(({ id }) => id), 'gw-1', 'nats'].map((id) => mesh.pidOf(id)),
+    [undefined, undefined, undefined, undefined, undefined],
+  );
+});
+
 test('ports are kept between runs, but not against somebody else', async (t) => {
   const state = await stateFolder(t);
   const first = await choosePorts(state, ['a', 'b']);
+  const other = await choosePorts(await stateFolder(t), ['a', 'b', 'c']);
+  for (const port of [...Object.values(first), ...Object.values(other)]) {
+    assert.ok(port < 32_768, `${port} is one that the system gives to others`);
+  }
+  assert.equal(new Set(Object.values(other)).size, 3);
   assert.deepEqual(await choosePorts(state, ['a', 'b']), first);
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(first.a, '127.0.0.1', resolve));
@@ -79,22 +146,35 @@ test('whoever asks last writes last, and a write that failed holds up nobody', a
   assert.deepEqual(await readdir(state.at('dev')), ['deployed.json']);
 });
 
-test('saves in a burst are one change; what is left out is not watched', async (t) => {
-  const state = await stateFolder(t);
-  const folder = join(state.path, '..');
+test('saves in a burst are one change; what is left out is not watched; a stop waits for what runs', async (t) => {
+  const folder = join((await stateFolder(t)).path, '..');
   let changes = 0;
   const seen = Promise.withResolvers<void>();
-  const stop = watchFolder(folder, async () => {
-    changes++;
-    seen.resolve();
-  });
-  t.after(stop);
+  const work = Promise.withResolvers<void>();
+  const stop = watchFolder(
+    folder,
+    async () => {
+      changes++;
+      seen.resolve();
+      await work.promise;
+    },
+    (error) => seen.reject(error),
+  );
   // The watcher says nothing of when it has begun, so it is written to until it answers.
+  let written: Promise<unknown> = Promise.resolve();
   const writing = setInterval(() => {
-    if (changes === 0) void writeFile(join(folder, 'index.js'), String(Math.random()));
+    written = writeFile(join(folder, 'index.js'), String(Math.random()));
   }, 400);
-  t.after(() => clearInterval(writing));
-  await seen.promise;
-  clearInterval(writing);
+  await seen.promise.finally(() => clearInterval(writing));
+  await written;
   assert.equal(changes, 1);
+  let stopped = false;
+  const ended = stop().then(() => {
+    stopped = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stopped, false);
+  work.resolve();
+  await ended;
+  assert.equal(changes, 1, 'nothing more after the stop');
 });

@@ -142,7 +142,7 @@ async function serve(
       terminal.say(`  NATS ${version} (${source})`);
     },
     (caught: unknown) => {
-      if (signal.aborted) return;
+      if (signal.aborted || mesh.ending) return;
       natsText = 'no NATS';
       const { message, hint } = PopmeshError.from(caught);
       terminal.warn(
@@ -150,7 +150,6 @@ async function serve(
       );
     },
   );
-  closers.push(() => nats);
   // Building takes as long as starting, so a first run does both at once.
   const early = new Map(
     folders
@@ -158,7 +157,7 @@ async function serve(
       .map((folder) => [folder, deployments.build(folder, signal)] as const),
   );
   for (const built of early.values()) built.catch(() => {});
-  await mesh.startMembers();
+  await Promise.race([mesh.startMembers(), interrupted(signal)]);
   signal.throwIfAborted();
   terminal.say(`  nodes and gateway ready after ${durationText(performance.now() - startedMs)}`);
 
@@ -187,7 +186,13 @@ async function serve(
   const inOrder = folders.flatMap((folder) => served.get(folder) ?? []);
   report(run, mesh, facts, readyMs, inOrder, natsText);
   for (const folder of folders) {
-    closers.push(watchFolder(folder, () => deployOne(folder).catch(() => {})));
+    closers.push(
+      watchFolder(
+        folder,
+        () => deployOne(folder).catch(() => {}),
+        (error) => terminal.warn(`${folder} is not watched: ${PopmeshError.from(error).message}`),
+      ),
+    );
   }
 }
 
@@ -296,6 +301,12 @@ function report(
     })),
   });
 }
+
+const interrupted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {

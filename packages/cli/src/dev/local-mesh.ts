@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { silentLogger } from '@popmesh/contracts';
+import { PopmeshError, silentLogger } from '@popmesh/contracts';
 import { realClock, type SupervisedProcess, superviseProcess } from '@popmesh/daemon';
 import { GATEWAY_MAIN, NODE_MAIN } from '../commands/daemons.ts';
 import {
@@ -19,9 +19,10 @@ import { isPopmesh, type StateFolder } from './state-folder.ts';
 export const NODE_RESTART_MS = 5000;
 export const NATS_RESTART_MS = 10_000;
 const STOP_GRACE_MS = 8000;
-const READY_TIMEOUT_MS = 30_000;
+/** On a slow machine four processes and a build begin at once. */
+const READY_TIMEOUT_MS = 120_000;
 const PROBE_INTERVAL_MS = 25;
-const LEFTOVER_TRIES = 80;
+const LEFTOVER_TRIES = 400;
 
 export interface LocalMeshEvents {
   /** One line for a person. */
@@ -38,7 +39,9 @@ export class LocalMesh {
   readonly #events: LocalMeshEvents;
   readonly #env: Readonly<Record<string, string>>;
   readonly #members = new Map<string, SupervisedProcess>();
-  #stopping = false;
+  /** What has not begun by then does not begin. */
+  readonly #ending = new AbortController();
+  #nats: Promise<unknown> | undefined;
 
   constructor(
     facts: MeshFacts,
@@ -71,7 +74,20 @@ export class LocalMesh {
     ]);
   }
 
-  async startNats(
+  get ending(): boolean {
+    return this.#ending.signal.aborted;
+  }
+
+  startNats(
+    env: Readonly<Record<string, string | undefined>>,
+    signal: AbortSignal,
+  ): Promise<NatsFacts> {
+    const started = this.#startNats(env, AbortSignal.any([signal, this.#ending.signal]));
+    this.#nats = started.catch(() => {});
+    return started;
+  }
+
+  async #startNats(
     env: Readonly<Record<string, string | undefined>>,
     signal: AbortSignal,
   ): Promise<NatsFacts> {
@@ -107,6 +123,7 @@ export class LocalMesh {
   }
 
   async #start(id: string, args: readonly string[]): Promise<void> {
+    this.#ending.signal.throwIfAborted();
     const member = superviseProcess({
       name: id,
       command: process.execPath,
@@ -134,7 +151,7 @@ export class LocalMesh {
         if (starts > 1) this.#events.onNotice(`${id} is back (pid ${this.pidOf(id) ?? '?'})`);
       },
       onExit: (code: number | null, signal: NodeJS.Signals | null) => {
-        if (this.#stopping || starts === 0) return;
+        if (this.ending || starts === 0) return;
         const how = signal ?? `code ${code}`;
         this.#events.onNotice(`${id} ended (${how}); it is started again in ${delayMs / 1000} s`);
       },
@@ -143,16 +160,21 @@ export class LocalMesh {
 
   /** Clients first, then nodes, then what the nodes speak to. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#end();
     await this.#members.get(GATEWAY_ID)?.stop(STOP_GRACE_MS);
     await Promise.all(PLACES.map(({ id }) => this.#members.get(id)?.stop(STOP_GRACE_MS)));
     await this.#members.get('nats')?.stop(STOP_GRACE_MS);
+    await this.#nats;
   }
 
   /** For a second Ctrl-C: nothing is drained. */
   kill(): void {
-    this.#stopping = true;
+    this.#end();
     for (const member of this.#members.values()) member.kill('SIGKILL');
+  }
+
+  #end(): void {
+    this.#ending.abort(new PopmeshError('cancelled', 'the mesh is being ended'));
   }
 }
 

@@ -18,43 +18,48 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** Different ones: each stays open until all are chosen. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  try {
-    return await Promise.all(
-      servers.map(
-        (server) =>
-          new Promise<number>((resolve, reject) => {
-            server.once('error', reject);
-            server.listen(0, '127.0.0.1', () => {
-              const address = server.address();
-              resolve(typeof address === 'object' && address !== null ? address.port : 0);
-            });
-          }),
-      ),
-    );
-  } finally {
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+/**
+ * Below those that systems hand out by themselves (Linux from 32768 on): between our look and
+ * the start of a member no outgoing connection and nobody's port 0 can take one. Refused: free
+ * ports from the system, of which an executor of the first node could get the second's.
+ */
+const PORT_MIN = 20_000;
+const PORTS = 12_000;
+/** Each process begins its search elsewhere, so that two do not choose the same at the same time. */
+const PORTS_PER_PROCESS = 16;
+
+async function freePorts(count: number, except: ReadonlySet<number>): Promise<number[]> {
+  const found: number[] = [];
+  const first = process.pid * PORTS_PER_PROCESS;
+  for (let i = 0; i < PORTS && found.length < count; i++) {
+    const port = PORT_MIN + ((first + i) % PORTS);
+    if (!except.has(port) && (await isFree(port))) found.push(port);
   }
+  return found;
 }
+
+const isOurs = (port: unknown): port is number =>
+  Number.isInteger(port) && Number(port) >= PORT_MIN && Number(port) < PORT_MIN + PORTS;
 
 export async function choosePorts(state: StateFolder, names: readonly string[]): Promise<Ports> {
   const kept = state.readJson<Record<string, number>>({}, 'dev', 'ports.json');
   const usable = await Promise.all(
     names.map(async (name) => {
       const port = kept[name];
-      return Number.isInteger(port) && port !== undefined && (await isFree(port))
-        ? port
-        : undefined;
+      return isOurs(port) && (await isFree(port)) ? port : undefined;
     }),
   );
-  const fresh = await freePorts(usable.filter((port) => port === undefined).length);
+  const held = new Set(usable.filter((port) => port !== undefined));
+  const fresh = await freePorts(names.length - held.size, held);
   const chosen = Object.fromEntries(
-    names.map((name, index) => [name, usable[index] ?? fresh.pop() ?? 0]),
+    names.map((name, index) => [name, usable[index] ?? fresh.pop()]),
   );
+  const missing = names.find((name) => chosen[name] === undefined);
+  if (missing !== undefined) {
+    throw new PopmeshError('address_in_use', `there is no free port for ${missing}`);
+  }
   await state.writeJson(chosen, 'dev', 'ports.json');
-  return chosen;
+  return chosen as Ports;
 }
 
 /** The one port that people type. Throws `address_in_use`. */

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import type { KeyPair } from '@popmesh/protocol';
+import { writeNewFile } from '../exclusive-file.ts';
 import { createIdentity, createRootKey, readRootKey } from '../mesh-keys/key-files.ts';
 
 /** `.popmesh/`: everything the local mesh keeps between runs. Removing it is always safe. */
@@ -84,29 +86,47 @@ export class StateFolder {
   }
 }
 
+const LOCK_TRIES = 10;
+
 /** One `popmesh dev` per state folder, held by a file with our pid. Answers how to let go. */
 export async function lockState(state: StateFolder): Promise<() => Promise<void>> {
   const file = state.at('lock');
   await mkdir(state.path, { recursive: true });
-  for (let attempt = 0; attempt < 3; attempt++) {
+  for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
     try {
-      await writeFile(file, `${process.pid}\n`, { flag: 'wx' });
+      await writeNewFile(file, `${process.pid}\n`, 0o644);
       return () => rm(file, { force: true });
     } catch (caught) {
       if ((caught as NodeJS.ErrnoException).code !== 'EEXIST')
         throw PopmeshError.from(caught, 'storage_failed');
     }
-    const pid = Number((await readFile(file, 'utf8').catch(() => '')).trim());
+    const held = await readFile(file, 'utf8').catch(() => '');
+    const pid = Number(held.trim());
     if (pid > 0 && pid !== process.pid && isPopmesh(pid)) {
       throw new PopmeshError('conflict', `popmesh dev runs already on ${state.path} (pid ${pid})`, {
         hint: `Use that one, end it (kill ${pid}), or give this one another --state.`,
         details: { pid },
       });
     }
-    // Left by one that was killed.
-    await rm(file, { force: true });
+    await takeAway(file, held);
   }
   throw new PopmeshError('conflict', `${file} is taken again and again`);
+}
+
+/**
+ * Removes a lock that was left by a dead one, `held` being what it said. Another dev may have
+ * done so since and hold a lock of its own by now; that one is given back.
+ */
+async function takeAway(file: string, held: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}.tmp`;
+  try {
+    await rename(file, aside);
+  } catch (caught) {
+    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw PopmeshError.from(caught, 'storage_failed');
+  }
+  if ((await readFile(aside, 'utf8')) !== held) await link(aside, file).catch(() => {});
+  await rm(aside, { force: true });
 }
 
 /** Alive, and not a stranger that got the same pid. */

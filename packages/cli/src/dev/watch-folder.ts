@@ -6,8 +6,15 @@ import { watch } from 'chokidar';
 const SETTLE_MS = 150;
 const LEFT_OUT = new Set(['node_modules', '.popmesh', '.git', 'target', 'dist']);
 
-/** Answers how to stop. `onChange` is not called again before it has resolved. */
-export function watchFolder(folder: string, onChange: () => Promise<void>): () => Promise<void> {
+/**
+ * Answers how to stop. `onChange` is not called again before it has resolved, and has resolved
+ * when the stop has. `onError`: no more watches to be had, most of the time.
+ */
+export function watchFolder(
+  folder: string,
+  onChange: () => Promise<void>,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
   const watcher = watch(folder, {
     ignoreInitial: true,
     followSymlinks: false,
@@ -20,7 +27,9 @@ export function watchFolder(folder: string, onChange: () => Promise<void>): () =
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let again = false;
+  let stopped = false;
   const run = (): void => {
+    if (stopped) return;
     if (running !== undefined) {
       again = true;
       return;
@@ -37,9 +46,11 @@ export function watchFolder(folder: string, onChange: () => Promise<void>): () =
     clearTimeout(timer);
     timer = setTimeout(run, SETTLE_MS);
   });
+  watcher.on('error', onError);
   return async () => {
-    clearTimeout(timer);
-    again = false;
+    stopped = true;
     await watcher.close();
+    clearTimeout(timer);
+    await running;
   };
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isName, PopmeshError } from '@popmesh/contracts';
 import {
@@ -8,6 +8,7 @@ import {
   type NodeIdentity,
 } from '@popmesh/protocol';
 import { z } from 'zod';
+import { writeNewFile } from '../exclusive-file.ts';
 
 /** The mesh's root key and the identities it issues, as files that only their owner reads. */
 
@@ -20,11 +21,11 @@ const key = z
   .refine((bytes) => bytes.length === 32);
 const rootSchema = z.object({ publicKey: key, privateKey: key });
 
-/** `wx`: a key that is lost by overwriting is lost for the whole mesh. */
+/** Never over another: a key that is lost by overwriting is lost for the whole mesh. */
 async function writeSecret(file: string, value: object): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   try {
-    await writeFile(file, `${JSON.stringify(value, null, 2)}\n`, { mode: OWNER_ONLY, flag: 'wx' });
+    await writeNewFile(file, `${JSON.stringify(value, null, 2)}\n`, OWNER_ONLY);
   } catch (caught) {
     if ((caught as NodeJS.ErrnoException).code !== 'EEXIST')
       throw PopmeshError.from(caught, 'storage_failed');

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
@@ -16,6 +17,8 @@ import { NATS_RELEASE, type Release } from './release.ts';
 const GO_INSTALL_TIMEOUT_MS = 300_000;
 const PACKAGE_TIMEOUT_MS = 180_000;
 const OUTPUT_SHOWN_MAX = 300;
+/** Two of us at once, or the system's own upgrade: the later one waits. */
+const APT_WAIT = ['-o', 'DPkg::Lock::Timeout=120'];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -97,11 +100,12 @@ async function systemPackage({ directory, env, signal }: Way): Promise<string> {
     timeoutMs: PACKAGE_TIMEOUT_MS,
   };
   if (process.getuid?.() === 0) {
+    const install = [...APT_WAIT, 'install', '-y', '--no-install-recommends', 'nats-server'];
     try {
-      await run('apt-get', ['install', '-y', '--no-install-recommends', 'nats-server'], limits);
+      await run('apt-get', install, limits);
     } catch {
-      await run('apt-get', ['update'], limits);
-      await run('apt-get', ['install', '-y', '--no-install-recommends', 'nats-server'], limits);
+      await run('apt-get', [...APT_WAIT, 'update'], limits);
+      await run('apt-get', install, limits);
     }
     return findNatsServer({ ...env, NATS_SERVER_BIN: '' }).path;
   }
@@ -113,8 +117,10 @@ async function systemPackage({ directory, env, signal }: Way): Promise<string> {
     await run('dpkg-deb', ['-x', file, 'unpacked'], { ...limits, cwd: scratch });
     const path = join(directory, 'nats-server');
     for (const place of ['usr/sbin', 'usr/bin']) {
-      const copied = await cp(join(scratch, 'unpacked', place, 'nats-server'), path).then(
-        () => true,
+      // Beside it and renamed: another process may be looking for one in this very moment.
+      const temporary = `${path}.${randomUUID()}.tmp`;
+      const copied = await cp(join(scratch, 'unpacked', place, 'nats-server'), temporary).then(
+        () => rename(temporary, path).then(() => true),
         () => false,
       );
       if (copied) return path;

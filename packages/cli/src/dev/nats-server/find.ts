@@ -21,7 +21,7 @@ const SYSTEM_FOLDERS = [
   '/opt/homebrew/bin',
 ];
 const NAME = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server';
-const VERSION_TIMEOUT_MS = 5000;
+const VERSION_TIMEOUT_MS = 30_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
