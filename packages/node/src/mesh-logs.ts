@@ -56,18 +56,20 @@ export class MeshLogs {
     );
     const own = hub.follow(filter, both);
     this.#readers++;
-    both.addEventListener('abort', () => feed.close(), { once: true });
+    // Not where the reading ends: a reader that goes away before its first line never begins it.
+    const end = (): void => {
+      this.#readers--;
+      feed.close();
+    };
+    if (both.aborted) end();
+    else both.addEventListener('abort', end, { once: true });
     const pumping = Promise.all([pump(own, feed), this.#followPeers(filter, feed, both)]);
     pumping.catch(() => {});
-    const done = (): void => {
-      this.#readers--;
-      over.abort();
-    };
     return (async function* () {
       try {
         yield* feed;
       } finally {
-        done();
+        over.abort();
       }
     })();
   }

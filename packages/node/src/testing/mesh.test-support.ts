@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Clock } from '@popmesh/contracts';
 import { createLogger, createMetrics, realClock, realRandom } from '@popmesh/daemon';
 import { generateKeyPair, issueNodeIdentity, privateKeyObject } from '@popmesh/protocol';
 import { SignJWT } from 'jose';
@@ -15,7 +16,8 @@ import { type RunningNode, startNode } from '../start-node.ts';
 
 const exampleWasm = new URL('../../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
-const WAIT_MS = 20_000;
+/** A guard against hanging, for machines of any speed. */
+const WAIT_MS = 120_000;
 
 export const exampleComponent = async (): Promise<Uint8Array> =>
   new Uint8Array(await readFile(exampleWasm));
@@ -94,12 +96,13 @@ export class TestMesh {
   async start(
     id: string,
     more: Partial<NodeConfigInput> & { readonly seeds?: readonly string[] } = {},
+    clock: Clock = realClock,
   ): Promise<TestNode> {
     const { seeds = [], ...rest } = more;
     const config = await this.config(id, rest);
     config.mesh = { ...config.mesh, seeds: [...seeds] };
     const node = await startNode(parseNodeConfig(config), {
-      clock: realClock,
+      clock,
       random: realRandom,
       logger: createLogger({
         name: id,
@@ -181,13 +184,17 @@ export class TestNode {
 
   /** Straight to the data plane, as a gateway does. */
   async invoke(fn: string, path = '/'): Promise<Response> {
+    return fetch(`http://${await this.dataPlaneOf(fn)}/${fn}${path}`);
+  }
+
+  async dataPlaneOf(fn: string): Promise<string> {
     const { node, nodes } = await this.status();
     const [namespace] = fn.split('/');
     const plane = nodes
       .find(({ id }) => id === node)
       ?.dataPlanes.find((candidate) => candidate.namespace === namespace);
     assert.ok(plane, `no data plane for ${namespace}: ${JSON.stringify(nodes)}`);
-    return fetch(`http://${plane.address}/${fn}${path}`);
+    return plane.address;
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { freePort } from '../../../../scripts/free-port.ts';
 import { until } from './mesh.test-support.ts';
 
 /** The real nats-server with JetStream, on a free port. Tests only. */
@@ -20,11 +21,13 @@ export interface TestNats {
   stop(): Promise<void>;
 }
 
-export async function startNats(t: TestContext, folder: string, port = -1): Promise<TestNats> {
+/** `port`: of one that was stopped. */
+export async function startNats(t: TestContext, folder: string, port?: number): Promise<TestNats> {
+  const listen = port ?? (await freePort());
   await mkdir(folder, { recursive: true });
   const child = spawn(
     NATS_SERVER,
-    ['-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder, '--ports_file_dir', folder],
+    ['-a', '127.0.0.1', '-p', `${listen}`, '-js', '-sd', folder, '--ports_file_dir', folder],
     { stdio: 'ignore' },
   );
   const exited = once(child, 'exit');
