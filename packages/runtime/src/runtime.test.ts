@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { FunctionId } from '@popmesh/contracts';
+import { type FunctionId, noMetrics, silentLogger } from '@popmesh/contracts';
+import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { MANIFEST_FILE } from './prepare/store.ts';
+import { createRuntime } from './runtime.ts';
 import { buildGuest, countingGuest } from './testing/guests.ts';
-import { Harness, testClock } from './testing/harness.ts';
+import { Harness, testClock, testRandom } from './testing/harness.ts';
 
 describe('the life of an executor', () => {
   let harness: Harness;
@@ -20,14 +22,10 @@ describe('the life of an executor', () => {
     const address = harness.address('crash');
     const pid = harness.pidOf('crash');
     process.kill(pid, 'SIGKILL');
-    const killedMs = performance.now();
     await harness.until(() => ![0, pid].includes(harness.pidOf('crash')));
     await harness.until(() => harness.address('crash').port === address.port);
     const answer = await harness.call(id, '/hello', { agent: false });
-    const tookMs = performance.now() - killedMs;
     assert.equal(answer.text, 'hello');
-    // Alone on a machine it is below 500 ms; tests run beside others.
-    assert.ok(tookMs < 5_000, `${tookMs} ms`);
   });
 
   test('namespaces have processes of their own', async () => {
@@ -44,6 +42,14 @@ describe('the life of an executor', () => {
     await harness.runtime.remove('gone/hello');
     assert.ok(!harness.runtime.dataPlanes().some((it) => it.namespace === 'gone'));
     assert.ok(!harness.runtime.executors().some((it) => it.namespace === 'gone'));
+  });
+
+  test('the last function goes while another comes to its namespace: that one is served', async () => {
+    await harness.deploy('change/one');
+    const two = harness.prepare(await buildGuest());
+    const targets = [{ version: 1, weight: 1, prepared: await two }];
+    await Promise.all([harness.apply('change/two', targets), harness.runtime.remove('change/one')]);
+    assert.equal((await harness.call('change/two', '/hello')).text, 'hello');
   });
 
   test('a split follows its weights, and one client stays with one version', async () => {
@@ -159,6 +165,41 @@ describe('the life of an executor', () => {
   });
 });
 
+test('two that leave at once take no executor with them that came after theirs', async () => {
+  const harness = await Harness.start();
+  let onChanged = (): void => {};
+  const runtime = createRuntime({
+    directory: join(harness.directory, 'other'),
+    identity: { node: 'n1', pop: 'fra', region: 'eu' },
+    config: { spareExecutors: 0 },
+    clock: testClock,
+    random: testRandom,
+    logger: silentLogger,
+    metrics: noMetrics,
+    onDataPlanesChanged: () => onChanged(),
+  });
+  await runtime.start(new AbortController().signal);
+  try {
+    const prepared = await harness.prepare(await buildGuest());
+    const config = create(FunctionConfigSchema, {});
+    const targets = [{ version: 1, weight: 1, prepared, config }];
+    const apply = (id: FunctionId) => runtime.apply({ function: id, revision: 1n, targets });
+    for (const id of ['turn/one', 'turn/two'] as const) await apply(id);
+    let applied: Promise<void> | undefined;
+    // Said as the first of them takes the executor away, while the other is on its way.
+    onChanged = () => {
+      applied ??= apply('turn/three');
+    };
+    await Promise.all([runtime.remove('turn/one'), runtime.remove('turn/two')]);
+    await applied;
+    assert.equal(runtime.executors().length, 1);
+    assert.equal(runtime.dataPlanes().length, 1);
+  } finally {
+    await runtime.stop();
+    await harness.stop();
+  }
+});
+
 test('first requests to a damaged function that nobody can repair are told so, and none is run', async () => {
   const harness = await Harness.start();
   try {
@@ -168,7 +209,6 @@ test('first requests to a damaged function that nobody can repair are told so, a
     const bytes = await readFile(file);
     bytes[1_000] = (bytes[1_000] ?? 0) ^ 1;
     await writeFile(file, bytes);
-    const { create, FunctionConfigSchema } = await import('@popmesh/protocol');
     const config = create(FunctionConfigSchema, {});
     await harness.runtime.apply({
       function: 'mended/hello',
@@ -209,7 +249,6 @@ test('a route alone needs no start; the first request makes one', async () => {
   const harness = await Harness.start();
   try {
     const prepared = await harness.prepare(await buildGuest(countingGuest('cold')));
-    const { create, FunctionConfigSchema } = await import('@popmesh/protocol');
     const config = create(FunctionConfigSchema, {});
     await harness.runtime.apply({
       function: 'cold/hello',

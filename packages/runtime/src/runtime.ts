@@ -18,6 +18,7 @@ import { addUsage, emptyUsage } from './executor/usage.ts';
 import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
 import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepare/preparer.ts';
 import { PreparedStore } from './prepare/store.ts';
+import { Sweeper } from './prepare/sweeper.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
 import { MemoryBudget } from './supervise/memory-budget.ts';
 import { memoryLimitBytes } from './supervise/memory-limit.ts';
@@ -106,7 +107,10 @@ class NodeRuntime implements Runtime {
   readonly #store: PreparedStore;
   readonly #preparer: Preparer;
   readonly #preparedRoot: string;
+  readonly #sweeper: Sweeper;
   readonly #executors = new Map<string, ExecutorSupervisor>();
+  /** Of namespaces that have no function any more. */
+  readonly #leaving = new Set<ExecutorSupervisor>();
   readonly #usage = new Map<string, UsageRow>();
   readonly #loads = new Map<string, ExecutorLoad>();
   readonly #meters: RuntimeMeters;
@@ -120,7 +124,7 @@ class NodeRuntime implements Runtime {
     this.#options = options;
     this.#config = runtimeConfigSchema.parse(options.config);
     this.#preparedRoot = join(options.directory, 'prepared');
-    this.#store = new PreparedStore(this.#preparedRoot, options.random);
+    this.#store = new PreparedStore(this.#preparedRoot, options.random, () => options.clock.now());
     this.#preparer = new Preparer({
       store: this.#store,
       config: this.#config,
@@ -136,6 +140,14 @@ class NodeRuntime implements Runtime {
       logger: options.logger,
     });
     this.#meters = new RuntimeMeters(options.metrics);
+    this.#sweeper = new Sweeper({
+      store: this.#store,
+      unusedBytesMax: this.#config.preparedUnusedMb * MB,
+      afterMs: this.#config.preparedSweepMs,
+      clock: options.clock,
+      logger: options.logger,
+      onSwept: (swept) => this.#meters.swept(swept),
+    });
     this.#journal = new UsageJournal({
       directory: join(options.directory, 'usage'),
       place: options.identity,
@@ -159,14 +171,18 @@ class NodeRuntime implements Runtime {
     const machineBytes = (await memoryLimitBytes(readText)) ?? totalmem();
     this.#memory = new MemoryBudget(budgetMb > 0 ? budgetMb * MB : machineBytes * MEMORY_SHARE);
     await this.#spares.start();
+    this.#sweeper.soon();
   }
 
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       this.#over.abort();
       this.#preparer.cancelAll();
-      await Promise.all([...this.#executors.values()].map((it) => it.stop(STOP_GRACE_MS)));
+      const swept = this.#sweeper.stop();
+      const executors = [...this.#executors.values(), ...this.#leaving];
+      await Promise.all(executors.map((it) => it.stop(STOP_GRACE_MS)));
       await this.#spares.stop();
+      await swept;
       await this.#journal.stop();
     })();
     return this.#stopping;
@@ -192,13 +208,20 @@ class NodeRuntime implements Runtime {
       failed ? outcome.code : 'ok',
     );
     if (failed) throw outcome;
+    this.#sweeper.soon();
     return outcome;
   }
 
   async apply(deployment: Deployment): Promise<void> {
     if (this.#stopping !== undefined) throw new PopmeshError('unavailable', 'Stopping');
     const { namespace } = parseFunctionId(deployment.function);
-    await this.#executorOf(namespace).apply(this.#plan(deployment));
+    const executor = this.#executorOf(namespace);
+    try {
+      await executor.apply(this.#plan(deployment));
+    } catch (error) {
+      void this.#retireUnused(namespace, executor);
+      throw error;
+    }
   }
 
   async remove(id: FunctionId): Promise<void> {
@@ -206,13 +229,25 @@ class NodeRuntime implements Runtime {
     const executor = this.#executors.get(namespace);
     if (executor === undefined) return;
     await executor.remove(id);
-    if (executor.functions > 0) return;
+    this.#sweeper.served(id, []);
+    await this.#retireUnused(namespace, executor);
+  }
+
+  /** The namespace may have another executor by now, which is none of our business here. */
+  async #retireUnused(namespace: string, executor: ExecutorSupervisor): Promise<void> {
+    if (executor.functions > 0 || this.#executors.get(namespace) !== executor) return;
     this.#executors.delete(namespace);
-    this.#loads.delete(namespace);
-    this.#memory?.forget(namespace);
+    this.#leaving.add(executor);
+    this.#forgetLoad(namespace);
     this.#announce();
     await executor.drain().catch(() => {});
     await executor.stop(STOP_GRACE_MS);
+    this.#leaving.delete(executor);
+  }
+
+  #forgetLoad(namespace: string): void {
+    this.#loads.delete(namespace);
+    this.#memory?.forget(namespace);
   }
 
   dataPlanes(): DataPlaneAddress[] {
@@ -275,7 +310,8 @@ class NodeRuntime implements Runtime {
   #executorOf(namespace: string): ExecutorSupervisor {
     let executor = this.#executors.get(namespace);
     if (executor === undefined) {
-      executor = new ExecutorSupervisor({
+      const isCurrent = (): boolean => this.#executors.get(namespace) === made;
+      const made = new ExecutorSupervisor({
         namespace,
         place: this.#options.identity,
         source: this.#spares,
@@ -284,14 +320,14 @@ class NodeRuntime implements Runtime {
         logger: this.#options.logger.child({ namespace }),
         onAddress: () => this.#announce(),
         onEnded: () => {
-          this.#loads.delete(namespace);
-          this.#memory?.forget(namespace);
+          if (isCurrent()) this.#forgetLoad(namespace);
         },
         onDamaged: (directory) => this.#preparer.repair(directory, this.#over.signal),
         onLost: (id, error) => this.#options.onFunctionLost?.(id, error),
-        onMessage: (message) => this.#receive(namespace, message),
+        onMessage: (message) => this.#receive(namespace, message, isCurrent()),
       });
-      this.#executors.set(namespace, executor);
+      executor = made;
+      this.#executors.set(namespace, made);
     }
     return executor;
   }
@@ -300,12 +336,12 @@ class NodeRuntime implements Runtime {
     if (this.#stopping === undefined) this.#options.onDataPlanesChanged?.(this.dataPlanes());
   }
 
-  #receive(namespace: string, message: FromExecutor): void {
+  /** One that is on its way out still says what was used, and no longer how it is. */
+  #receive(namespace: string, message: FromExecutor, isCurrent: boolean): void {
     if (message.type === 'logs') {
       for (const entry of message.entries) this.#options.onLog?.(entry);
       this.#meters.logsDropped(message.dropped);
     } else if (message.type === 'usage') {
-      this.#loads.set(namespace, message.load);
       for (const row of message.rows) {
         const key = `${row.function}@${row.version}`;
         const total = this.#usage.get(key) ?? emptyUsage(row.function, row.version);
@@ -314,6 +350,8 @@ class NodeRuntime implements Runtime {
         this.#meters.used(row);
         this.#journal.add(row);
       }
+      if (!isCurrent) return;
+      this.#loads.set(namespace, message.load);
       this.#meters.load(namespace, message.load);
       this.#relieve(namespace, message.load);
     }
@@ -321,7 +359,6 @@ class NodeRuntime implements Runtime {
 
   /** Memory of the whole node: the idle instances of one namespace make room for another's. */
   #relieve(namespace: string, load: ExecutorLoad): void {
-    if (!this.#executors.has(namespace)) return;
     for (const [name, ask] of this.#memory?.report(namespace, load) ?? []) {
       this.#executors.get(name)?.relieve({ type: 'memory', ...ask });
       this.#meters.relieved(ask.end);

@@ -23,13 +23,17 @@ const MAKER = fileURLToPath(new URL('./make-code-image.ts', import.meta.url));
 const MAKING_MS_MAX = 30_000;
 const STDERR_LENGTH_MAX = 4_000;
 
-/** In `root`: found there when nothing has changed since, else made. */
-export async function codeImage(root: string): Promise<CodeImage> {
+/**
+ * In `root`: found there when nothing has changed since, else made. Nobody writes there any more
+ * when this has settled.
+ */
+export async function codeImage(root: string, signal?: AbortSignal): Promise<CodeImage> {
   const contracts = fileURLToPath(import.meta.resolve('@popmesh/contracts'));
   const directory = join(root, await keyOf([MAKER, contracts]));
   if (!(await isWhole(directory))) {
     await rm(root, { recursive: true, force: true });
-    await make(directory);
+    signal?.throwIfAborted();
+    await make(directory, signal);
   }
   return { directory, flags: [`--import=${pathToFileURL(join(directory, LOADER_FILE)).href}`] };
 }
@@ -61,20 +65,22 @@ async function isWhole(directory: string): Promise<boolean> {
 }
 
 /** In a process of its own, so that the daemon goes on and keeps no stripper in memory. */
-async function make(directory: string): Promise<void> {
+async function make(directory: string, signal: AbortSignal | undefined): Promise<void> {
   const child = fork(MAKER, [directory], {
     execArgv: ['--no-warnings'],
     env: {},
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     timeout: MAKING_MS_MAX,
+    killSignal: 'SIGKILL',
+    ...(signal === undefined ? {} : { signal }),
   });
   let stderr = '';
   child.stderr?.on('data', (part: Buffer) => {
     if (stderr.length < STDERR_LENGTH_MAX) stderr += part.toString();
   });
-  const code = await new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
+  child.on('error', (error) => {
+    stderr += error.message;
   });
+  const code = await new Promise((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
 }

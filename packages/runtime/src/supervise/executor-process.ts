@@ -16,12 +16,19 @@ import type { Stage } from './stage.ts';
 export const EXECUTOR_ENTRY = fileURLToPath(new URL('../executor/main.ts', import.meta.url));
 const OUTPUT_LENGTH_MAX = 4_000;
 
+export interface ExecutorExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
 export class ExecutorProcess {
   readonly child: ChildProcess;
   readonly stage: Stage;
   readonly user: ExecutorUser | undefined;
   /** Resolves with whether it came up; with no when it ended before. */
   readonly whenBooted: Promise<boolean>;
+  /** Resolves when it has ended and all that it had said was heard; by its exit alone it is not. */
+  readonly whenEnded: Promise<ExecutorExit>;
   /** Whoever has taken it says where its output goes. */
   logger: Logger;
 
@@ -51,6 +58,9 @@ export class ExecutorProcess {
         this.logger.warn('executor output', { text });
       });
     }
+    this.whenEnded = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => resolve({ code, signal }));
+    });
     this.whenBooted = new Promise((resolve) => {
       this.child.once('message', () => resolve(true));
       this.child.once('close', () => resolve(false));
@@ -58,6 +68,7 @@ export class ExecutorProcess {
     this.send({ type: 'boot', config });
   }
 
+  /** Known by its exit: earlier than `whenEnded`. */
   get hasEnded(): boolean {
     const { child } = this;
     return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;

@@ -37,7 +37,9 @@ const FAILED_BOOTS_MAX = 2;
 export class SpareExecutors {
   readonly #options: SpareExecutorsOptions;
   readonly #spares: ExecutorProcess[] = [];
-  readonly #folders = new Set<Promise<void>>();
+  /** Processes on their way in and out, which `stop` waits for. */
+  readonly #moving = new Set<Promise<unknown>>();
+  readonly #abort = new AbortController();
   readonly #restarts: RestartPolicy;
   #users: ExecutorUsers | undefined;
   #image: Promise<CodeImage | undefined> = Promise.resolve(undefined);
@@ -60,8 +62,10 @@ export class SpareExecutors {
     await mkdir(root, { mode: 0o711 });
     await chmod(root, 0o711);
     // Whoever starts a process waits for it; the node itself need not.
-    this.#image = codeImage(this.#options.codeRoot).catch((error: unknown) => {
-      this.#options.logger.warn('executors load their code as it is', { error: String(error) });
+    const { signal } = this.#abort;
+    this.#image = codeImage(this.#options.codeRoot, signal).catch((error: unknown) => {
+      if (!this.#stopped)
+        this.#options.logger.warn('executors load their code as it is', { error: String(error) });
       return undefined;
     });
     this.#users = await this.#findUsers();
@@ -73,23 +77,42 @@ export class SpareExecutors {
     return this.#spares.flatMap(({ child }) => child.pid ?? []);
   }
 
-  /** A blank process, whose exit has no listener yet: see `hasEnded`. */
+  /** A blank process; whoever takes it gives it back to `gone`. */
   async take(): Promise<ExecutorProcess> {
-    if (this.#stopped) throw new PopmeshError('unavailable', 'The runtime is stopping');
-    const taken = this.#spares.shift() ?? (await this.#create());
-    taken.child.removeAllListeners('exit');
+    if (this.#stopped) throw stopping();
+    // One that has ended is left to whoever hears of that.
+    const at = this.#spares.findIndex((spare) => !spare.hasEnded);
+    const [spare] = at < 0 ? [] : this.#spares.splice(at, 1);
+    const taken = spare ?? (await this.#track(this.#create()));
+    if (this.#stopped) {
+      void this.gone(taken);
+      throw stopping();
+    }
     // Two that start side by side take twice as long, and this one is waited for.
     void taken.whenBooted.then(() => this.#refillIn(REFILL_AFTER_MS));
     return taken;
   }
 
-  /** A process that was taken has ended: its folder and its user are free. */
-  async gone(process: ExecutorProcess): Promise<void> {
+  /**
+   * Ends a process that was taken, unless it has ended. Its folder and its user are free from
+   * then on, and not before: until then it could still read the one and act as the other.
+   */
+  gone(process: ExecutorProcess): Promise<void> {
+    return this.#track(this.#end(process));
+  }
+
+  async #end(process: ExecutorProcess): Promise<void> {
+    if (!process.hasEnded) process.child.kill('SIGKILL');
+    await process.whenEnded;
+    await process.stage.remove().catch(() => {});
     if (process.user !== undefined) this.#users?.release(process.user);
-    const removed = process.stage.remove().catch(() => {});
-    this.#folders.add(removed);
-    await removed;
-    this.#folders.delete(removed);
+  }
+
+  #track<T>(moving: Promise<T>): Promise<T> {
+    const over = moving.catch(() => {});
+    this.#moving.add(over);
+    void over.then(() => this.#moving.delete(over));
+    return moving;
   }
 
   /** A user for another process that works on what strangers wrote. */
@@ -105,15 +128,10 @@ export class SpareExecutors {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    await Promise.all(
-      this.#spares.splice(0).map(async (spare) => {
-        const gone = spare.hasEnded || new Promise((resolve) => spare.child.once('exit', resolve));
-        spare.child.kill('SIGKILL');
-        await gone;
-        await this.gone(spare);
-      }),
-    );
-    await Promise.all(this.#folders);
+    this.#abort.abort();
+    for (const spare of this.#spares.splice(0)) void this.gone(spare);
+    while (this.#moving.size > 0) await Promise.all(this.#moving);
+    await this.#image;
   }
 
   async #create(): Promise<ExecutorProcess> {
@@ -124,10 +142,12 @@ export class SpareExecutors {
     try {
       const stage = await Stage.create(path, user);
       const image = await this.#image;
+      if (this.#stopped) throw stopping();
       return new ExecutorProcess({ stage, user, config, image, logger });
     } catch (cause) {
       await rm(path, { recursive: true, force: true });
-      if (user === undefined) throw cause;
+      if (user !== undefined) this.#users?.release(user);
+      if (user === undefined || this.#stopped) throw cause;
       // Root without the right to give files away, or to become somebody else.
       this.#giveUpUsers(String(cause));
       return await this.#create();
@@ -146,7 +166,7 @@ export class SpareExecutors {
     const { config, logger } = this.#options;
     while (!this.#stopped && this.#spares.length + this.#filling < config.spareExecutors) {
       this.#filling++;
-      this.#fill()
+      this.#track(this.#fill())
         .catch((error: unknown) => {
           logger.warn('a spare executor could not be started', { error: String(error) });
           this.#refillIn(config.executorRestartMaxMs);
@@ -161,31 +181,27 @@ export class SpareExecutors {
     const { clock } = this.#options;
     const startedMs = clock.monotonic();
     const spare = await this.#create();
+    if (this.#stopped) return await this.gone(spare);
+    this.#spares.push(spare);
     let booted = false;
     void spare.whenBooted.then((came) => {
       booted = came;
       if (came) this.#failedBoots = 0;
     });
-    const onExit = (_code: number | null, signal: NodeJS.Signals | null): void => {
+    void spare.whenEnded.then(({ signal }) => {
       const at = this.#spares.indexOf(spare);
-      if (at >= 0) this.#spares.splice(at, 1);
+      // Whoever has taken it looks after its end.
+      if (at < 0) return;
+      this.#spares.splice(at, 1);
       void this.gone(spare);
-      if (this.#stopped) return;
-      if (!booted && ++this.#failedBoots >= FAILED_BOOTS_MAX && this.#users !== undefined) {
+      const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
+      // A kill says nothing of its user.
+      if (!booted && !killed && ++this.#failedBoots >= FAILED_BOOTS_MAX) {
         this.#giveUpUsers('spares ended while they started');
       }
       const lifeMs = clock.monotonic() - startedMs;
-      const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
       this.#refillIn(this.#restarts.after({ lifeMs, served: booted, killed }));
-    };
-    if (this.#stopped) {
-      spare.child.once('exit', () => void this.gone(spare));
-      spare.child.kill('SIGKILL');
-    } else if (spare.hasEnded) onExit(null, null);
-    else {
-      spare.child.once('exit', onExit);
-      this.#spares.push(spare);
-    }
+    });
   }
 
   /** Undefined where executors run as the daemon does. */
@@ -207,9 +223,12 @@ export class SpareExecutors {
   }
 
   #giveUpUsers(reason: string): void {
+    if (this.#users === undefined) return;
     this.#users = undefined;
     this.#options.logger.warn('executors run as root: they do not start as another user', {
       reason,
     });
   }
 }
+
+const stopping = (): PopmeshError => new PopmeshError('unavailable', 'The runtime is stopping');

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { PopmeshError } from '@popmesh/contracts';
 import type { ExecutorUser } from './executor-user.ts';
 
 /**
@@ -25,7 +26,10 @@ export class Stage {
   readonly #user: ExecutorUser | undefined;
   /** By the folder in the store that each is a link to. */
   #entries = new Map<string, Entry>();
+  /** Of folders that are on their way out: whoever wants one again waits for its removal. */
+  readonly #removals = new Map<string, Promise<void>>();
   #temporaries = 0;
+  #gone = false;
 
   private constructor(path: string, user: ExecutorUser | undefined) {
     this.path = path;
@@ -40,11 +44,15 @@ export class Stage {
 
   /** Where the executor finds the component in `directory`, once it is there. */
   async add(directory: string): Promise<string> {
+    if (this.#gone) throw new PopmeshError('unavailable', 'The executor of this folder is gone');
     let entry = this.#entries.get(directory);
     if (entry === undefined) {
-      entry = { linked: this.#linkAll(directory), unusedSinceMs: undefined };
-      this.#entries.set(directory, entry);
-      entry.linked.catch(() => this.#entries.delete(directory));
+      const made: Entry = { linked: this.#linkAll(directory), unusedSinceMs: undefined };
+      entry = made;
+      this.#entries.set(directory, made);
+      made.linked.catch(() => {
+        if (this.#entries.get(directory) === made) this.#entries.delete(directory);
+      });
     }
     entry.unusedSinceMs = undefined;
     await entry.linked;
@@ -65,7 +73,9 @@ export class Stage {
 
   /** Takes everything that the process before had, in one step however much it is. */
   async inherit(from: Stage): Promise<void> {
+    from.#gone = true;
     await Promise.allSettled([...from.#entries.values()].map((entry) => entry.linked));
+    await Promise.allSettled(from.#removals.values());
     await rename(from.path, this.path);
     if (this.#user !== undefined) await chown(this.path, this.#user.uid, this.#user.gid);
     [this.#entries, from.#entries] = [from.#entries, new Map()];
@@ -73,16 +83,32 @@ export class Stage {
 
   async keepOnly(directories: ReadonlySet<string>, nowMs: number): Promise<void> {
     for (const [directory, entry] of this.#entries) {
-      if (directories.has(directory)) continue;
+      if (directories.has(directory)) {
+        entry.unusedSinceMs = undefined;
+        continue;
+      }
       entry.unusedSinceMs ??= nowMs;
       if (nowMs - entry.unusedSinceMs < UNUSED_MS) continue;
       this.#entries.delete(directory);
-      await rm(this.#inside(directory), { recursive: true, force: true });
+      await this.#removeOne(directory);
     }
   }
 
+  /** Everything, and for good. */
   async remove(): Promise<void> {
+    this.#gone = true;
+    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.linked));
     await rm(this.path, { recursive: true, force: true });
+  }
+
+  async #removeOne(directory: string): Promise<void> {
+    const removal = rm(this.#inside(directory), { recursive: true, force: true });
+    this.#removals.set(directory, removal);
+    try {
+      await removal;
+    } finally {
+      this.#removals.delete(directory);
+    }
   }
 
   #inside(directory: string): string {
@@ -90,6 +116,7 @@ export class Stage {
   }
 
   async #linkAll(directory: string): Promise<void> {
+    await this.#removals.get(directory)?.catch(() => {});
     const into = this.#inside(directory);
     await mkdir(into, { recursive: true });
     const files = await readdir(directory);

@@ -9,7 +9,7 @@ import type { RuntimeConfig } from '../config.ts';
 import type { FromExecutor, ToExecutor } from '../executor/control.ts';
 import type { PlannedDeployment } from '../plan.ts';
 import { ExecutorCalls } from './executor-calls.ts';
-import type { ExecutorProcess } from './executor-process.ts';
+import type { ExecutorExit, ExecutorProcess } from './executor-process.ts';
 import { Recency } from './recency.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { SpareExecutors } from './spare-executors.ts';
@@ -60,7 +60,9 @@ export class ExecutorSupervisor {
   #listening = false;
   #withdrawal: Timer | undefined;
   #port = 0;
-  #stopped = false;
+  /** Deployments on their way that were not accepted yet. */
+  #applying = 0;
+  #stopping: Promise<void> | undefined;
   readonly #abort = new AbortController();
 
   constructor(options: SupervisorOptions) {
@@ -83,24 +85,38 @@ export class ExecutorSupervisor {
     return this.#process?.child.pid;
   }
 
+  /** Those on their way counted in: while there is one, this executor is needed. */
   get functions(): number {
-    return this.#accepted.size;
+    return this.#accepted.size + this.#applying;
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping !== undefined;
   }
 
   async apply(deployment: PlannedDeployment): Promise<void> {
+    this.#applying++;
+    try {
+      await this.#applyNew(deployment);
+    } finally {
+      this.#applying--;
+    }
+  }
+
+  async #applyNew(deployment: PlannedDeployment): Promise<void> {
     const id = deployment.function;
     this.#suspects.clear(id);
-    for (;;) {
-      await this.#up();
+    // As often as it takes for kills, which count half, to make it poison.
+    for (let left = 2 * this.#options.config.poisonCrashesMax; ; left--) {
       try {
+        await this.#up();
         await this.#apply(deployment);
         this.#accepted.set(id, { ...deployment, warm: false });
         this.#clean();
         return;
       } catch (caught) {
         const error = PopmeshError.from(caught);
-        const ended = error.code === 'executor_failed' && error.details.ended === true;
-        if (!ended || this.#stopped || this.#suspects.isPoison(id)) throw error;
+        if (!isEnd(error) || this.#stopped || left <= 1 || this.#suspects.isPoison(id)) throw error;
       }
     }
   }
@@ -122,43 +138,63 @@ export class ExecutorSupervisor {
     this.#process?.send(message);
   }
 
-  async stop(graceMs: number): Promise<void> {
-    this.#stopped = true;
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    return this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     this.#abort.abort();
     this.#withdrawal?.cancel();
-    const process = this.#process;
-    if (this.#last !== undefined) void this.#options.source.gone(this.#last);
+    const { source, clock } = this.#options;
+    const starting = this.#ready;
+    if (this.#last !== undefined) void source.gone(this.#last);
     this.#last = undefined;
-    if (process === undefined) return;
-    const { child } = process;
-    if (!process.hasEnded) {
-      // Its last report may still be in the channel when it has ended.
-      const gone = Promise.all(
-        ['exit', ...(child.connected ? ['disconnect'] : [])].map(
-          (event) => new Promise<void>((resolve) => child.once(event, () => resolve())),
-        ),
-      );
-      child.kill('SIGTERM');
-      const timer = this.#options.clock.setTimer(graceMs, () => child.kill('SIGKILL'));
-      await gone;
+    const process = this.#process;
+    if (process !== undefined) {
+      process.child.kill('SIGTERM');
+      const timer = clock.setTimer(graceMs, () => process.child.kill('SIGKILL'));
+      // Its last report comes before.
+      await process.whenEnded;
       timer.cancel();
+      await source.gone(process);
     }
-    await this.#options.source.gone(process);
+    await starting?.catch(() => {});
   }
 
   /** The running process, started when there is none. */
   async #up(): Promise<void> {
     if (this.#stopped) throw new PopmeshError('unavailable', 'The runtime is stopping');
-    this.#ready ??= this.#start();
-    await this.#ready;
+    await (this.#ready ?? this.#startAfter(0));
+  }
+
+  /** `before` is a start that the same end cut short: it may still be moving files. */
+  #startAfter(delayMs: number, before?: Promise<void>): Promise<void> {
+    const { clock, logger } = this.#options;
+    const ready = (async () => {
+      await before?.catch(() => {});
+      if (delayMs > 0) await clock.sleep(delayMs, this.#abort.signal);
+      await this.#start();
+    })();
+    this.#ready = ready;
+    ready.catch((error: unknown) => {
+      if (this.#stopped) return;
+      logger.warn('executor did not start', { error: String(error) });
+      // Where a process came, it is its end that begins the next start.
+      if (this.#ready !== ready || this.#process !== undefined) return;
+      this.#ready = undefined;
+      if (this.#accepted.size === 0) return;
+      this.#startAfter(this.#restarts.after({ lifeMs: 0, served: false, killed: false }));
+    });
+    return ready;
   }
 
   async #start(): Promise<void> {
     const { namespace, place, config, clock, source, logger } = this.#options;
+    if (this.#stopped) throw new PopmeshError('unavailable', 'The runtime is stopping');
     const process = await source.take();
     if (this.#stopped) {
-      process.child.kill('SIGKILL');
-      void source.gone(process);
+      await source.gone(process);
       throw new PopmeshError('unavailable', 'The runtime is stopping');
     }
     const { child } = process;
@@ -166,27 +202,36 @@ export class ExecutorSupervisor {
     this.#process = process;
     process.logger = logger;
     child.on('message', (message) => this.#receive(message as FromExecutor));
-    child.once('exit', (code, signal) => this.#onExit(process, code, signal, startedMs));
-    let isRestart = false;
+    void process.whenEnded.then((exit) => this.#onEnd(process, exit, startedMs));
     const deadline = clock.setTimer(config.executorStartMs, () => child.kill('SIGKILL'));
+    const before = this.#last;
+    this.#last = undefined;
     try {
-      // It may have ended before anybody listened; then no exit will be heard.
-      if (process.hasEnded) this.#onExit(process, child.exitCode, child.signalCode, startedMs);
-      const before = this.#last;
-      this.#last = undefined;
-      isRestart = before !== undefined;
-      if (before !== undefined) {
-        await process.stage.inherit(before.stage);
-        void source.gone(before);
-      }
+      if (before !== undefined) await this.#inherit(process, before);
       process.send({ type: 'init', namespace, ...place, port: this.#port, config });
       process.send({ type: 'suspect', functions: this.#suspects.all });
-      await Promise.all(this.#accepted.values().map((deployment) => this.#apply(deployment)));
+      await Promise.all(this.#accepted.values().map((it) => this.#applyAgain(it)));
       await this.#call({ type: 'open' });
+    } catch (error) {
+      // Half started it would stand for nothing, and in the way of the next.
+      child.kill('SIGKILL');
+      throw error;
     } finally {
       deadline.cancel();
     }
-    if (isRestart) this.#warm(process);
+    if (before !== undefined) this.#warm(process);
+  }
+
+  /** Without the files of the one before, each is linked again. */
+  async #inherit(process: ExecutorProcess, before: ExecutorProcess): Promise<void> {
+    const { source, logger } = this.#options;
+    try {
+      await process.stage.inherit(before.stage);
+    } catch (error) {
+      logger.warn('files could not be taken over', { error: String(error) });
+    } finally {
+      void source.gone(before);
+    }
   }
 
   /**
@@ -205,7 +250,22 @@ export class ExecutorSupervisor {
     if (functions.length > 0) process.send({ type: 'warm', functions });
   }
 
-  async #apply(deployment: PlannedDeployment): Promise<void> {
+  /** In a process that takes over. One that cannot be had any more does not keep the others out. */
+  async #applyAgain(deployment: PlannedDeployment): Promise<void> {
+    const id = deployment.function;
+    const isWanted = (): boolean => this.#accepted.get(id) === deployment;
+    try {
+      await this.#apply(deployment, isWanted);
+    } catch (caught) {
+      const error = PopmeshError.from(caught);
+      if (isEnd(error)) throw error;
+      this.#options.logger.error('a function cannot be served again', { function: id, error });
+      if (isWanted() && this.#accepted.delete(id)) this.#options.onLost(id, error);
+    }
+  }
+
+  /** `isWanted` is asked when its files are there: it may have been removed meanwhile. */
+  async #apply(deployment: PlannedDeployment, isWanted = (): boolean => true): Promise<void> {
     const process = this.#process;
     if (process === undefined) throw endedError('unknown');
     const targets = await Promise.all(
@@ -213,9 +273,11 @@ export class ExecutorSupervisor {
         ...target,
         directory: await process.stage.add(target.directory),
       })),
-    );
+    ).catch((error: unknown) => {
+      throw this.#process === process ? error : endedError('unknown');
+    });
     if (this.#process !== process) throw endedError('unknown');
-    await this.#call({ type: 'apply', deployment: { ...deployment, targets } });
+    if (isWanted()) await this.#call({ type: 'apply', deployment: { ...deployment, targets } });
   }
 
   /** Files of versions that nobody serves any more. */
@@ -232,7 +294,8 @@ export class ExecutorSupervisor {
     const { config } = this.#options;
     const limitMs = message.type === 'drain' ? config.drainDeadlineMs : config.applyDeadlineMs;
     const process = this.#process;
-    if (process === undefined || process.hasEnded) return Promise.reject(endedError('unknown'));
+    // To one that has ended it fails when that is heard, together with all the others.
+    if (process === undefined) return Promise.reject(endedError('unknown'));
     return this.#calls.begin(message.type, limitMs, (callId) =>
       process.send({ ...message, callId } as ToExecutor),
     );
@@ -259,7 +322,9 @@ export class ExecutorSupervisor {
         this.#options.onAddress();
         return;
       case 'usage':
-        for (const row of message.rows) if (row.requests > 0) this.#recency.used(row.function);
+        for (const { function: id, requests } of message.rows) {
+          if (requests > 0 && this.#accepted.has(id)) this.#recency.used(id);
+        }
         break;
     }
     this.#options.onMessage(message);
@@ -285,14 +350,9 @@ export class ExecutorSupervisor {
     });
   }
 
-  #onExit(
-    process: ExecutorProcess,
-    code: number | null,
-    signal: string | null,
-    startedMs: number,
-  ): void {
-    if (this.#process !== process) return;
-    const { clock, logger } = this.#options;
+  #onEnd(process: ExecutorProcess, { code, signal }: ExecutorExit, startedMs: number): void {
+    const { clock, logger, source } = this.#options;
+    const starting = this.#ready;
     this.#process = undefined;
     this.#ready = undefined;
     const served = this.#listening;
@@ -306,7 +366,6 @@ export class ExecutorSupervisor {
     this.#calls.failAll(endedError(code ?? signal ?? 'unknown'));
     this.#options.onEnded();
     if (this.#stopped) return;
-    this.#last = process;
     this.#withdrawal ??= clock.setTimer(ADDRESS_KEPT_MS, () => {
       this.#withdrawal = undefined;
       this.#address = undefined;
@@ -315,18 +374,11 @@ export class ExecutorSupervisor {
     const lifeMs = clock.monotonic() - startedMs;
     const delayMs = this.#restarts.after({ lifeMs, served, killed });
     logger.warn('executor ended; another takes over', { code, signal, delayMs });
-    if (this.#accepted.size > 0) this.#restartAfter(delayMs);
-  }
-
-  #restartAfter(delayMs: number): void {
-    const { clock, logger } = this.#options;
-    this.#ready = (async () => {
-      if (delayMs > 0) await clock.sleep(delayMs, this.#abort.signal);
-      if (!this.#stopped) await this.#start();
-    })();
-    this.#ready.catch((error: unknown) => {
-      if (!this.#stopped) logger.warn('executor did not start', { error: String(error) });
-    });
+    if (this.#accepted.size === 0) void source.gone(process);
+    else {
+      this.#last = process;
+      this.#startAfter(delayMs, starting);
+    }
   }
 }
 
@@ -341,3 +393,6 @@ const endedError = (exit: string | number): PopmeshError =>
   new PopmeshError('executor_failed', 'The executor process ended', {
     details: { ended: true, exit },
   });
+
+const isEnd = (error: PopmeshError): boolean =>
+  error.code === 'executor_failed' && error.details.ended === true;
