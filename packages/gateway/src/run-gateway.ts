@@ -34,7 +34,7 @@ export async function runGateway(
       const waited = new AbortController();
       await Promise.race([
         gateway.whenReady,
-        realClock.sleep(READY_WAIT_MS, waited.signal).catch(() => {}),
+        realClock.sleep(READY_WAIT_MS, AbortSignal.any([waited.signal, signal])).catch(() => {}),
       ]);
       waited.abort();
       // Now, since a SIGKILL would leave the next start without it.

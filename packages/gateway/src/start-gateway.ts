@@ -45,6 +45,7 @@ export interface RunningGateway {
   /** Resolves when functions are known, from disk or from a peer; until then `/readyz` says 503. */
   readonly whenReady: Promise<void>;
   drain(): Promise<void>;
+  /** The same promise each time; never rejects. */
   stop(): Promise<void>;
 }
 
@@ -160,6 +161,14 @@ async function build(
     await announcer.announce();
   })().catch(() => {});
 
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    state = 'stopped';
+    over.abort(new PopmeshError('cancelled', 'the gateway is stopping'));
+    await gossip.leave().catch((error) => logger.warn('leaving was not heard', { error }));
+    await closing.close();
+  };
+
   return {
     ready: { id, address, admin: adminAddress, mesh: mesh.address },
     whenReady,
@@ -171,11 +180,9 @@ async function build(
       await announcer.announce();
       await plane.drain(config.drain.noticeMs, config.drain.timeoutMs);
     },
-    stop: async () => {
-      state = 'stopped';
-      over.abort(new PopmeshError('cancelled', 'the gateway is stopping'));
-      await gossip.leave().catch((error) => logger.warn('leaving was not heard', { error }));
-      await closing.close();
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -141,14 +141,16 @@ test('an answer before the end of the upload arrives, and the connection is not 
 });
 
 test('a response that breaks off is seen as broken off, never as complete', async () => {
+  let cut = (): void => {};
   const node = new TestNode('fra-1', FRA, (_req, res) => {
     res.writeHead(200);
     res.write('half');
-    setTimeout(() => res.destroy(), 20);
+    cut = () => void res.destroy();
   });
   const gateway = await startTestGateway([node]);
   try {
     const res = await fetch(`${gateway.url}/default/hello/`);
+    cut();
     await assert.rejects(res.text());
   } finally {
     await gateway.stop();

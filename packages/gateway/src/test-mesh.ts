@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { noMetrics, silentLogger } from '@popmesh/contracts';
+import { type Clock, noMetrics, silentLogger } from '@popmesh/contracts';
 import { realClock, realRandom } from '@popmesh/daemon';
 import {
   create,
@@ -8,6 +8,7 @@ import {
   type MessageInitShape,
   NodeAnnouncementSchema,
 } from '@popmesh/protocol';
+import { freePort } from '../../../scripts/free-port.ts';
 import { gatewayConfigSchema } from './config.ts';
 import { MemoryMeshView } from './mesh-view.ts';
 import { TrafficPlane } from './traffic-plane.ts';
@@ -32,7 +33,9 @@ export class TestNode {
     this.handler = handler;
   }
 
-  async start(port = 0): Promise<void> {
+  /** `port`: where it was before it was killed. One that nobody else is given meanwhile. */
+  async start(port?: number): Promise<void> {
+    const listen = port ?? (await freePort());
     this.#server = createServer((req, res) => {
       if (req.url?.startsWith('/.popmesh/')) {
         this.probes += 1;
@@ -42,7 +45,7 @@ export class TestNode {
       this.hits += 1;
       this.handler(req, res);
     });
-    await new Promise<void>((resolve) => this.#server?.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => this.#server?.listen(listen, '127.0.0.1', resolve));
     this.address = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
@@ -109,7 +112,8 @@ export function setFunction(
           createdAtMs: 1n,
           config: {
             limits: {
-              timeoutMs: config.timeoutMs ?? 5000,
+              // As a guard only: a slow machine is not what these tests look for.
+              timeoutMs: config.timeoutMs ?? 120_000,
               requestBodyMb: config.requestBodyMb ?? 16,
             },
             regions: config.regions ?? [],
@@ -138,6 +142,7 @@ export interface TestGateway {
 export async function startTestGateway(
   nodes: readonly TestNode[],
   config: Record<string, unknown> = {},
+  clock: Clock = realClock,
 ): Promise<TestGateway> {
   const mesh = new MemoryMeshView();
   const parsed = gatewayConfigSchema.parse({
@@ -154,7 +159,7 @@ export async function startTestGateway(
     mesh,
     synced: () => state.synced,
     geo: undefined,
-    clock: realClock,
+    clock,
     random: realRandom,
     logger: silentLogger,
     metrics: noMetrics,

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
-// Bounds in time are wide, for a machine that is busy with other tests; figures are in ARCHITECTURE.md.
+import type { Clock } from '@popmesh/contracts';
+import { realClock } from '@popmesh/daemon';
 import { AMS, FRA, NRT, named, setFunction, startTestGateway, TestNode } from './test-mesh.ts';
 
+/** A guard against hanging, for machines of any speed; figures are in ARCHITECTURE.md. */
+const HANGS_MS = 60_000;
+
 const get = (url: string, headers: Record<string, string> = {}) =>
-  fetch(url, { headers, signal: AbortSignal.timeout(10_000) });
+  fetch(url, { headers, signal: AbortSignal.timeout(HANGS_MS) });
 
 test('the nearest node answers, with the headers that say so', async () => {
   const fra = new TestNode('fra-1', FRA, (req, res) => {
@@ -106,20 +110,20 @@ test('a node killed at load: no failed GET, traffic elsewhere, and back soon aft
       }
     };
     const clients = Promise.all(Array.from({ length: 16 }, client));
-    const until = async (what: () => boolean, ms: number): Promise<void> => {
-      const end = performance.now() + ms;
+    const until = async (what: () => boolean): Promise<void> => {
+      const end = performance.now() + HANGS_MS;
       while (!what()) {
         assert.ok(performance.now() < end, 'in time');
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    await until(() => (by.get('fra') ?? 0) > 50, 5000);
+    await until(() => (by.get('fra') ?? 0) > 50);
     const port = Number(fra.address.split(':')[1]);
     await fra.kill();
-    await until(() => (by.get('ams') ?? 0) > 50, 5000);
+    await until(() => (by.get('ams') ?? 0) > 50);
     await fra.start(port);
     const before = by.get('fra') ?? 0;
-    await until(() => (by.get('fra') ?? 0) > before + 20, 5000);
+    await until(() => (by.get('fra') ?? 0) > before + 20);
     stop = true;
     await clients;
     assert.deepEqual([...statuses.keys()], [200]);
@@ -183,7 +187,8 @@ test('overload spills to the next PoP, POST too; overloaded everywhere is one qu
   };
   const fra = new TestNode('fra-1', FRA, busy);
   const ams = new TestNode('ams-1', AMS, named('ams'));
-  const gateway = await startTestGateway([fra, ams]);
+  // Time stands still: neither pressure nor the savings for retries change but by what is asked.
+  const gateway = await startTestGateway([fra, ams], {}, { ...realClock, monotonic: () => 0 });
   try {
     for (let i = 0; i < 50; i++) {
       const res = await fetch(`${gateway.url}/default/hello/`, { method: 'POST', body: 'x' });
@@ -219,16 +224,15 @@ test('all nodes down: 503 at once, and traffic again soon after one returns', as
     const port = Number(ams.address.split(':')[1]);
     await Promise.all([fra.kill(), ams.kill()]);
     for (let i = 0; i < 5; i++) {
-      const at = performance.now();
       const res = await get(url);
+      // Not 504: that would be the deadline of the function, waited out.
       assert.equal(res.status, 503);
       assert.equal(res.headers.get('popmesh-error'), 'no_healthy_node');
       assert.equal(res.headers.get('retry-after'), '1');
       await res.text();
-      assert.ok(performance.now() - at < 1000);
     }
     await ams.start(port);
-    const end = performance.now() + 5000;
+    const end = performance.now() + HANGS_MS;
     let status = 0;
     while (status !== 200 && performance.now() < end) {
       const res = await get(url);
@@ -259,11 +263,10 @@ test('a node that falls silent: waiting GETs move on, slow functions on live nod
     await new Promise<void>((resolve) => frozen.listen(0, '127.0.0.1', resolve));
     silent.address = `127.0.0.1:${(frozen.address() as { port: number }).port}`;
     gateway.mesh.setNode(silent.announcement());
-    const at = performance.now();
     const res = await get(url);
+    // Not 504, which is what the deadline would have brought.
     assert.equal(await res.text(), 'ams');
     assert.equal(res.headers.get('popmesh-route'), 'failover');
-    assert.ok(performance.now() - at < 4000, `${performance.now() - at} ms`);
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => frozen.close(resolve));
     // A slow function on a node that answers probes is waited for, and run once.
@@ -356,19 +359,33 @@ test('a client that leaves stops the work behind it', async () => {
 });
 
 test('drain: running requests end well, connections close, then nobody is let in', async () => {
+  const answering = Promise.withResolvers<void>();
   const fra = new TestNode(
     'fra-1',
     FRA,
-    (req, res) => void setTimeout(() => named('fra')(req, res), 200),
+    (req, res) => void answering.promise.then(() => named('fra')(req, res)),
   );
-  const gateway = await startTestGateway([fra]);
+  // The notice is over when this test says so; no other wait is as long as this.
+  const noticeMs = 4_321;
+  const notice = Promise.withResolvers<void>();
+  const clock: Clock = {
+    ...realClock,
+    sleep: (ms, signal) => (ms === noticeMs ? notice.promise : realClock.sleep(ms, signal)),
+  };
+  const gateway = await startTestGateway([fra], {}, clock);
   const url = `${gateway.url}/default/hello/`;
+  const arrived = async (hits: number): Promise<void> => {
+    while (fra.hits < hits) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
   try {
     const running = get(url);
-    while (fra.hits === 0) await new Promise((resolve) => setTimeout(resolve, 2));
-    const drained = gateway.plane.drain(50, 5000);
-    const late = await get(url);
-    assert.equal(late.headers.get('connection'), 'close');
+    await arrived(1);
+    const drained = gateway.plane.drain(noticeMs, HANGS_MS);
+    const late = get(url);
+    await arrived(2);
+    notice.resolve();
+    answering.resolve();
+    assert.equal((await late).headers.get('connection'), 'close');
     assert.equal((await running).status, 200);
     await drained;
     await assert.rejects(get(url));
