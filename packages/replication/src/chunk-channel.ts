@@ -136,6 +136,8 @@ export class ChunkChannel {
       .then(
         (absent) => {
           if (!this.#fillWanted) this.#pending = absent;
+          // More became missing meanwhile.
+          else this.#onTrouble();
         },
         (caught) => {
           this.#fillWanted = true;
@@ -147,6 +149,8 @@ export class ChunkChannel {
       )
       .finally(() => {
         this.#filling = false;
+        // By now there may be another connection, which found this one in its way.
+        if (this.#connected?.exchange !== connected.exchange) this.#fill();
       });
   }
 }

@@ -96,12 +96,6 @@ async function dialOnce(
   signal: AbortSignal,
 ): Promise<NatsConnection> {
   const dialling = connect(options(config));
-  let abandoned = false;
-  // Left behind, it must not stay open behind our back.
-  dialling.then(
-    (connection) => (abandoned ? connection.close() : undefined),
-    () => {},
-  );
   const servers = config.url.split(',').length;
   const waited = new AbortController();
   try {
@@ -114,7 +108,8 @@ async function dialOnce(
       ),
     ]);
   } catch (caught) {
-    abandoned = true;
+    // Left behind, it must not stay open behind our back.
+    dialling.then((connection) => connection.close()).catch(() => {});
     throw caught;
   } finally {
     waited.abort();

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { type OwnAddress, ownAddress } from '@popmesh/simulation';
 
 /** A real nats-server with JetStream, to be killed, wiped and set back by tests. */
 
@@ -24,31 +24,27 @@ function findBinary(): string {
   );
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+/** A test process that ends without its clean-up takes its servers along. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 export class TestNatsServer {
-  readonly port: number;
+  readonly #address: OwnAddress;
   readonly #folder: string;
   readonly #extraConfig: string;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, folder: string, extraConfig: string) {
-    this.port = port;
+  private constructor(address: OwnAddress, folder: string, extraConfig: string) {
+    this.#address = address;
     this.#folder = folder;
     this.#extraConfig = extraConfig;
   }
 
   static async create(extraConfig = ''): Promise<TestNatsServer> {
     const folder = await mkdtemp(join(tmpdir(), 'popmesh-nats-'));
-    return new TestNatsServer(await freePort(), folder, extraConfig);
+    return new TestNatsServer(await ownAddress(), folder, extraConfig);
   }
 
   static async start(extraConfig = ''): Promise<TestNatsServer> {
@@ -58,7 +54,7 @@ export class TestNatsServer {
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.port}`;
+    return `nats://${this.#address.host}:${this.#address.port}`;
   }
 
   get #store(): string {
@@ -67,12 +63,15 @@ export class TestNatsServer {
 
   async start(): Promise<void> {
     const config = join(this.#folder, 'nats.conf');
+    const { host, port } = this.#address;
     await writeFile(
       config,
-      `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: ${JSON.stringify(this.#store)} }\n${this.#extraConfig}\n`,
+      `host: ${host}\nport: ${port}\njetstream { store_dir: ${JSON.stringify(this.#store)} }\n${this.#extraConfig}\n`,
     );
     const child = spawn(findBinary(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     let log = '';
     await new Promise<void>((ready, failed) => {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {

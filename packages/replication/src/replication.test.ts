@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
+import { createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { PopmeshError } from '@popmesh/contracts';
-import { realClock } from '@popmesh/daemon';
-import { SeededRandom } from '@popmesh/simulation';
+import { ownAddress, SeededRandom } from '@popmesh/simulation';
 import { connect, type NatsConnection } from 'nats';
-import { freePort, TestNatsServer } from './nats-server.test-support.ts';
+import { TestNatsServer } from './nats-server.test-support.ts';
 import { eventually, TestMesh, type TestNode } from './test-node.test-support.ts';
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -81,8 +81,7 @@ test('an older revision never replaces a newer one, in whatever order they are p
     records.map((record, i) => ((i * 7) % 3 ? a : b).replication.publishRecord(record)),
   );
   const late = await mesh.node('late', config).start();
-  await late.connected();
-  assert.equal(late.table.get(key)?.revision, newest.revision);
+  await eventually(() => assert.equal(late.table.get(key)?.revision, newest.revision));
 });
 
 test('records signed by nobody of this mesh are refused, and overwritten by ours', async () => {
@@ -145,7 +144,11 @@ test('a bucket made by an operator with history and a time to live loses nothing
   await a.connected();
   await a.put('function/default/f', 'one');
   await a.put('function/default/f', 'two');
-  const first = (await kv.get('function.default.f'))?.revision ?? assert.fail();
+  // It may have expired by now.
+  let first = 0;
+  await eventually(async () => {
+    first = (await kv.get('function.default.f'))?.revision ?? assert.fail();
+  });
   await eventually(async () => {
     const entry = await kv.get('function.default.f');
     assert.ok((entry?.revision ?? 0) > first, 'expired, and written again');
@@ -187,8 +190,9 @@ test('chunks: written once, read verified, healed when wrong', async () => {
 
 test('NATS absent: start at once, publish is pending at once, stop at once', async () => {
   const mesh = newMesh();
-  const a = mesh.node('a', { url: `nats://127.0.0.1:${await freePort()}` });
-  const begunMs = performance.now();
+  const { host, port } = await ownAddress();
+  // Whatever waited for the publish to end would hang.
+  const a = mesh.node('a', { url: `nats://${host}:${port}`, publishWaitMs: 3_600_000 });
   await a.start();
   assert.equal((await a.put('function/default/f')).outcome, 'pending');
   assert.equal(await a.replication.publishChunk('2'.repeat(64), new Uint8Array(5)), 'pending');
@@ -197,7 +201,6 @@ test('NATS absent: start at once, publish is pending at once, stop at once', asy
   assert.deepEqual(a.replication.status(), { connected: false, version: undefined, pending: 2 });
   assert.equal(a.replication.stop(), a.replication.stop());
   await a.replication.stop();
-  assert.ok(performance.now() - begunMs < 2_000);
 });
 
 test('NATS that comes later gets everything that was pending', async () => {
@@ -346,15 +349,14 @@ test('a frozen server delays neither publish nor stop, and is left', async () =>
   const mesh = newMesh();
   const config = { url: server.url, publishWaitMs: 150, pingIntervalMs: 100, ...never };
   const a = await mesh.node('a', config).start();
-  const b = await mesh.node('b', config).start();
+  // Without pings and deadlines, whatever waited for the server would hang.
+  const patient = { requestTimeoutMs: 3_600_000, pingIntervalMs: 3_600_000 };
+  const b = await mesh.node('b', { ...config, ...patient }).start();
   await Promise.all([a.connected(), b.connected()]);
   await server.freeze();
-  const frozenMs = performance.now();
   assert.equal((await a.put('function/default/f')).outcome, 'pending');
-  assert.ok(performance.now() - frozenMs < 2_000);
-  const stopMs = performance.now();
+  assert.equal((await b.put('function/default/g')).outcome, 'pending');
   await b.replication.stop();
-  assert.ok(performance.now() - stopMs < 2_000, `${performance.now() - stopMs} ms`);
   await eventually(() => assert.equal(a.replication.status().connected, false));
   server.thaw();
   await a.connected();
@@ -376,21 +378,43 @@ test('a server without JetStream is waited for, not crashed on', async () => {
   const server = await natsServer('jetstream: disabled');
   const mesh = newMesh();
   const a = await mesh.node('a', { url: server.url, requestTimeoutMs: 200 }).start();
-  await realClock.sleep(300);
+  await eventually(() => assert.match(a.replication.status().version ?? '', /^2\./));
+  await assert.rejects(a.replication.reconcileNow());
   assert.equal(a.replication.status().connected, false);
-  assert.match(a.replication.status().version ?? '', /^2\./);
   assert.equal((await a.put('function/default/f')).outcome, 'pending');
 });
 
 test('a record that the server is too small for does not hold up the others', async () => {
   const server = await natsServer('max_payload: 4096');
   const mesh = newMesh();
-  const config = { url: server.url, publishWaitMs: 100, ...never };
-  const a = await mesh.node('a', config).start();
+  const a = await mesh.node('a', { url: server.url, ...never }).start();
   await a.connected();
-  assert.equal((await a.put('function/default/large', 'x'.repeat(5_000))).outcome, 'pending');
+  const large = a.put('function/default/large', 'x'.repeat(5_000));
   for (let i = 0; i < 20; i++) {
     assert.equal((await a.put(`function/default/f${i}`)).outcome, 'stored');
+  }
+  await a.replication.stop();
+  assert.equal((await large).outcome, 'pending');
+});
+
+test('a connection that ends in the moment it begins is dialled again', async () => {
+  const { host, port } = await ownAddress();
+  let dialled = 0;
+  // As a server that is full: it greets, and hangs up with the answer to the first ping.
+  const full = createServer((socket) => {
+    dialled++;
+    socket.on('error', () => {});
+    socket.write('INFO {"server_id":"x","version":"2.10.0","max_payload":1048576}\r\n');
+    socket.once('data', () => socket.end("PONG\r\n-ERR 'maximum connections exceeded'\r\n"));
+  });
+  full.listen(port, host);
+  const mesh = newMesh();
+  const a = await mesh.node('a', { url: `nats://${host}:${port}`, ...never }).start();
+  try {
+    await eventually(() => assert.ok(dialled > 2, `${dialled}`));
+  } finally {
+    await a.replication.stop();
+    full.close();
   }
 });
 

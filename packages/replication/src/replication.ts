@@ -227,15 +227,19 @@ class NatsReplication implements Replication {
       this.#connection = connection;
       try {
         await this.#serve(connection, signal);
+      } catch (caught) {
+        // The client refuses whatever is asked of a connection that ended before we looked at it.
+        this.#logger.warn('a connection to NATS was of no use', {
+          error: fromNatsError(caught, 'open').message,
+        });
       } finally {
-        this.#connection = undefined;
         await closeConnection(connection, this.#clock);
       }
       await this.#clock.sleep(this.#backoff.next(), signal);
     }
   }
 
-  /** Until the connection ends or `signal` aborts; never rejects because of NATS. */
+  /** Until the connection ends or `signal` aborts. */
   async #serve(connection: NatsConnection, signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
     const end = (): void => ended.abort(new PopmeshError('unavailable', 'the connection ended'));
@@ -251,6 +255,8 @@ class NatsReplication implements Replication {
     } finally {
       signal.removeEventListener('abort', end);
       end();
+      // First, so that nobody joins those whose wait is ended below.
+      this.#connection = undefined;
       this.#pause(ended.signal.reason);
       if (!signal.aborted) this.#logger.warn('the connection to NATS ended', { version });
     }
@@ -300,7 +306,7 @@ class NatsReplication implements Replication {
     const waiting = this.#waitingForReconcile.splice(0);
     try {
       // A server that hangs must not hold up a stop; what is left behind ends by its own deadline.
-      await Promise.race([sync.reconcile(round % FULL_SCAN_EVERY === 0), rejectOn(ended)]);
+      await untilAborted(sync.reconcile(round % FULL_SCAN_EVERY === 0), ended);
     } catch (caught) {
       if (!ended.aborted) {
         this.#logger.warn('NATS could not be compared; trying again', {
@@ -338,9 +344,15 @@ class NatsReplication implements Replication {
   }
 }
 
-/** Never resolves. */
-const rejectOn = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
+/** As `work`, or rejects when `signal` aborts first; of either nothing is left behind on the signal. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -95,7 +95,8 @@ export class TestNode {
       clock: this.hybridClock,
     });
     this.replication = createReplication({
-      config: { backoffMinMs: 50, backoffMaxMs: 300, ...config },
+      // Only who says so is content with `pending`: a busy machine must not make it out of `stored`.
+      config: { backoffMinMs: 50, backoffMaxMs: 300, publishWaitMs: 60_000, ...config },
       table: this.table,
       openEnvelope: (envelope) => openRecord(mesh.root.publicKey, envelope, cache),
       clock: realClock,
@@ -142,7 +143,7 @@ export class TestNode {
 /** Polls a condition of the outside world; fails with the condition's own error at the deadline. */
 export async function eventually(
   check: () => void | Promise<void>,
-  deadlineMs = 20_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const until = performance.now() + deadlineMs;
   for (;;) {
