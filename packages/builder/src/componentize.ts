@@ -9,8 +9,8 @@ import { evaluationError } from './evaluation-error.ts';
  * once, before the snapshot, and may never end.
  */
 
-/** An ordinary build takes 0.6 to 2.5 s; slow machines get ten times that. */
-export const COMPONENTIZE_DEADLINE_MS = 30_000;
+/** An ordinary build takes 0.6 to 2.5 s, a portable one 10; slow and busy machines get ten times that. */
+export const COMPONENTIZE_DEADLINE_MS = 100_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 
 const CHILD = fileURLToPath(new URL('./componentize-child.ts', import.meta.url));
@@ -71,9 +71,12 @@ export function exchange(
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    // It may have been while the caller made ready, and then says so no more.
+    if (signal.aborted) reject(signal.reason);
     child.once('error', reject);
     child.once('message', (answer) => resolve(answer as ComponentizeAnswer));
-    child.once('exit', (status, killedBy) => {
+    // Not `exit`, which may come while the answer still waits to be read.
+    child.once('close', (status, killedBy) => {
       const tail = output.trim().slice(-2000);
       reject(
         new PopmeshError(

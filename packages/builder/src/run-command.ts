@@ -30,13 +30,15 @@ export async function runCommand(
   child.stderr.on('data', keep);
   const deadline = AbortSignal.timeout(deadlineMs);
   const either = AbortSignal.any([signal, deadline]);
+  let closed = false;
   try {
     const ended = await new Promise<string | undefined>((resolve, reject) => {
       either.addEventListener('abort', () => reject(either.reason), { once: true });
       child.once('error', reject);
-      child.once('close', (status, killedBy) =>
-        resolve(status === 0 ? undefined : `${killedBy ?? `status ${status}`}`),
-      );
+      child.once('close', (status, killedBy) => {
+        closed = true;
+        resolve(status === 0 ? undefined : `${killedBy ?? `status ${status}`}`);
+      });
     });
     if (ended === undefined) return;
     throw new PopmeshError(
@@ -44,7 +46,8 @@ export async function runCommand(
       `build.command ended with ${ended}: ${command}\n\n${output.trim()}`,
     );
   } catch (caught) {
-    if (child.pid !== undefined && child.exitCode === null) endGroup(child.pid);
+    // Until it is closed the group has somebody, if only what the command left in the background.
+    if (child.pid !== undefined && !closed) endGroup(child.pid);
     if (signal.aborted || !deadline.aborted) throw caught;
     throw new PopmeshError(
       'build_failed',

@@ -37,8 +37,9 @@ export async function cargoBuild(
   });
   const deadline = AbortSignal.timeout(CARGO_DEADLINE_MS);
   const either = AbortSignal.any([signal, deadline]);
+  // Asked for until the output is closed: a compiler may outlive its cargo.
   const stop = (): void => {
-    if (child.pid === undefined || child.exitCode !== null) return;
+    if (child.pid === undefined) return;
     try {
       kill(-child.pid, 'SIGKILL');
     } catch {

@@ -21,7 +21,8 @@ export interface RustToolchain {
 }
 
 const TARGETS: readonly RustTarget[] = ['wasm32-wasip2', 'wasm32-wasip1'];
-const PROBE_DEADLINE_MS = 10_000;
+/** A probe that is given up counts as no toolchain, so this is for one that hangs only. */
+const PROBE_DEADLINE_MS = 60_000;
 const run = promisify(execFile);
 
 /** What was looked at, so that the error can say what is missing. */

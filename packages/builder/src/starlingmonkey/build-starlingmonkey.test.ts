@@ -54,6 +54,19 @@ test('a module without a handler is refused with the shapes it may have', async 
   );
 });
 
+test('a build that is aborted while it makes ready ends', async (t) => {
+  const folder = await project(t, 'for (;;) {}\nexport default {};\n');
+  const abort = new AbortController();
+  const reason = new Error('enough');
+  await assert.rejects(
+    build(await loadProject(folder), {
+      signal: abort.signal,
+      onProgress: (step) => step === 'componentize' && queueMicrotask(() => abort.abort(reason)),
+    }),
+    reason,
+  );
+});
+
 const skip = process.platform === 'linux' ? false : 'looks into /proc';
 
 test('a top level without an end is ended, with every process and file', { skip }, async (t) => {

@@ -65,8 +65,8 @@ export async function componentizePortable(
     );
   } finally {
     if (pid !== undefined) endGroup(pid);
-    // The ended ones may still be letting go of their files.
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    // The ended ones may still be letting go of their files: up to 4 s, on a busy machine.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
   }
 }
 
