@@ -28,6 +28,10 @@ export const runtimeConfigSchema = z
     prepareHeapMb: positive(1_024),
     prepareOutputBytesMax: positive(256 * 1024 * 1024),
     prepareQueueMax: positive(64),
+    /** Prepared files that no deployed version uses; the least recently used go beyond it. */
+    preparedUnusedMb: count(1_024),
+    /** After a change of what is prepared or deployed, and after the start. */
+    preparedSweepMs: positive(60_000),
 
     /** JavaScript heap of one executor process, its HTTP thread. */
     executorHeapMb: positive(1_024),

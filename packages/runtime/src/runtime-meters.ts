@@ -1,5 +1,6 @@
 import type { Metrics } from '@popmesh/contracts';
 import type { ExecutorLoad, UsageRow } from './executor/control.ts';
+import type { Swept } from './prepare/store.ts';
 
 /** What the room counts, by name. */
 export class RuntimeMeters {
@@ -13,6 +14,8 @@ export class RuntimeMeters {
   readonly #prepare;
   readonly #dropped;
   readonly #usageDropped;
+  readonly #unused;
+  readonly #swept;
 
   constructor(metrics: Metrics) {
     const labels = ['function', 'version'];
@@ -52,6 +55,14 @@ export class RuntimeMeters {
       [5, 50, 250, 500, 1_000, 2_500, 5_000, 10_000],
       ['outcome'],
     );
+    this.#unused = metrics.gauge(
+      'popmesh_prepared_unused_bytes',
+      'Prepared files that no deployed version uses',
+    );
+    this.#swept = metrics.counter(
+      'popmesh_prepared_removed_total',
+      'Prepared components removed because no deployed version uses them',
+    );
     this.#usageDropped = metrics.counter(
       'popmesh_usage_reports_dropped_total',
       'Reports of usage that were not counted: too many rows wait for the disk',
@@ -60,6 +71,11 @@ export class RuntimeMeters {
       'popmesh_log_lines_dropped_total',
       'Function log lines dropped',
     );
+  }
+
+  swept({ removed, unusedBytes }: Swept): void {
+    this.#unused.set(unusedBytes);
+    if (removed > 0) this.#swept.add(removed);
   }
 
   usageDropped(): void {

@@ -216,8 +216,11 @@ class NodeRuntime implements Runtime {
     if (this.#stopping !== undefined) throw new PopmeshError('unavailable', 'Stopping');
     const { namespace } = parseFunctionId(deployment.function);
     const executor = this.#executorOf(namespace);
+    const directories = deployment.targets.map(({ prepared }) => prepared.directory);
+    this.#sweeper.toBeServed(directories);
     try {
       await executor.apply(this.#plan(deployment));
+      this.#sweeper.served(deployment.function, directories);
     } catch (error) {
       void this.#retireUnused(namespace, executor);
       throw error;

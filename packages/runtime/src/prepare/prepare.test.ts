@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { PopmeshError } from '@popmesh/contracts';
+import { fileURLToPath } from 'node:url';
+import type { Clock, PopmeshError } from '@popmesh/contracts';
 import { type RuntimeConfigInput, runtimeConfigSchema } from '../config.ts';
 import {
   component,
@@ -35,11 +38,11 @@ describe('preparing', () => {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
-  async function preparer(name: string, config?: RuntimeConfigInput) {
-    const store = new PreparedStore(join(root, name), testRandom);
+  async function preparer(name: string, config?: RuntimeConfigInput, clock = testClock) {
+    const store = new PreparedStore(join(root, name), testRandom, () => testClock.now());
     await store.open();
     const parsed = runtimeConfigSchema.parse(config);
-    return { store, preparer: new Preparer({ store, config: parsed, clock: testClock }) };
+    return { store, preparer: new Preparer({ store, config: parsed, clock }) };
   }
   const artifact = (bytes: Uint8Array) => ({ digest: digestOf(bytes), load: async () => bytes });
   const refusal = async (promise: Promise<unknown>): Promise<PopmeshError> => {
@@ -135,10 +138,11 @@ describe('preparing', () => {
   });
 
   test('deadline and output cap end the child', async () => {
-    const slow = await preparer('slow', { prepareDeadlineMs: 5 });
+    const atOnce: Clock = { ...testClock, setTimer: (_, run) => testClock.setTimer(0, run) };
+    const slow = await preparer('slow', {}, atOnce);
     const late = await refusal(slow.preparer.prepare(artifact(guest), 64, never));
     assert.equal(late.details.limit, 'prepareDeadlineMs');
-    // In so short a time it has not seen the component, which so is not to blame.
+    // In no time it has not seen the component, which so is not to blame.
     assert.equal(late.code, 'unavailable');
     const small = await preparer('small', { prepareOutputBytesMax: 10_000 });
     const large = await refusal(small.preparer.prepare(artifact(guest), 64, never));
@@ -214,6 +218,61 @@ describe('preparing', () => {
     const { preparer: it } = await preparer('unstarted', { prepareHeapMb: 1 });
     const error = await refusal(it.prepare(artifact(guest), 64, never));
     assert.equal(error.code, 'unavailable');
+  });
+
+  test('nor is one for which there is no file descriptor', async () => {
+    const fixture = fileURLToPath(new URL('../testing/no-descriptors.ts', import.meta.url));
+    const few = spawn('sh', ['-c', 'ulimit -n 64; exec "$0" "$1"', process.execPath, fixture], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const said = new Promise((resolve) => {
+      few.once('message', resolve);
+      few.once('exit', (code, signal) => resolve(`exit ${code ?? signal}`));
+    });
+    assert.equal(await said, 'unavailable');
+    if (few.exitCode === null) await once(few, 'exit');
+  });
+
+  test('repaired by several while others prepare it, it is never looked at and made at once', async () => {
+    let now = '';
+    const alone = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+      assert.equal(now, '', `${what} during ${now}`);
+      now = what;
+      try {
+        return await run();
+      } finally {
+        now = '';
+      }
+    };
+    class Watched extends PreparedStore {
+      override removeDamaged(directory: string): Promise<void> {
+        return alone('a repair', () => super.removeDamaged(directory));
+      }
+      override find(key: string): ReturnType<PreparedStore['find']> {
+        return alone('a look', () => super.find(key));
+      }
+      override write(...args: Parameters<PreparedStore['write']>) {
+        return alone('a write', () => super.write(...args));
+      }
+    }
+    const store = new Watched(join(root, 'repairs'), testRandom, () => testClock.now());
+    await store.open();
+    const config = runtimeConfigSchema.parse(undefined);
+    const it = new Preparer({ store, config, clock: testClock });
+    const lasting = { ...artifact(guest), isLasting: true };
+    const { directory } = await it.prepare(lasting, 64, never);
+    const file = join(directory, 'common');
+    const bytes = await readFile(file);
+    bytes[100] = (bytes[100] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    await Promise.all([
+      it.repair(directory, never),
+      it.prepare(lasting, 64, never),
+      it.repair(directory, never),
+      it.prepare(lasting, 64, never),
+    ]);
+    assert.ok((await loadPrepared(directory)).manifest);
+    assert.equal(it.transpiled, 1);
   });
 
   test('what another version prepared goes at the next start', async () => {

@@ -60,6 +60,8 @@ export class Preparer {
   readonly #running = new Map<string, { promise: Promise<Prepared>; abort: AbortController }>();
   readonly #withUser: WithUser;
   readonly #jcoVersion = jcoVersion();
+  /** Being looked at for damage, by key. */
+  readonly #removing = new Map<string, Promise<void>>();
   /** Being transpiled, by the digest of the skeleton. */
   readonly #skeletons = new Map<string, Promise<Usable>>();
   /** By key: where to get the component again, should its files be damaged. */
@@ -95,9 +97,21 @@ export class Preparer {
    */
   async repair(directory: string, signal: AbortSignal): Promise<void> {
     const key = basename(directory);
-    await this.#store.removeDamaged(directory);
+    await this.#removeDamaged(key, directory);
     const known = this.#known.get(key);
     if (known !== undefined) await this.#prepareAs(key, known.artifact, known.memoryMb, signal);
+  }
+
+  /** Not while it is being made: what is looked at and what is taken away must be the same. */
+  async #removeDamaged(key: string, directory: string): Promise<void> {
+    for (;;) {
+      const busy = this.#running.get(key)?.promise ?? this.#removing.get(key);
+      if (busy === undefined) break;
+      await busy.catch(() => {});
+    }
+    const removing = this.#store.removeDamaged(directory);
+    this.#removing.set(key, removing);
+    await removing.finally(() => this.#removing.delete(key));
   }
 
   #remember(key: string, artifact: Artifact, memoryMb: number): void {
@@ -139,6 +153,7 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<Prepared> {
     const directory = this.#store.directoryOf(key);
+    await this.#removing.get(key)?.catch(() => {});
     const held = await this.#store.find(key);
     // What loads an upload holds all its bytes, and is not kept when it is prepared first.
     if (held !== undefined || artifact.isLasting === true) {

@@ -53,20 +53,9 @@ export async function transpileInChild(
 ): Promise<Transpiled> {
   signal.throwIfAborted();
   const { before, after } = surround(facts, component.length);
-  const child = spawn(
-    process.execPath,
-    [
-      '--permission',
-      ...readableFolders().map((folder) => `--allow-fs-read=${folder}`),
-      '--disallow-code-generation-from-strings',
-      `--max-old-space-size=${limits.heapMb}`,
-      `--wasm-max-mem-pages=${WASM_PAGES_MAX}`,
-      '--no-warnings',
-      CHILD,
-      facts.door,
-    ],
-    { env: {}, cwd: dirname(CHILD), stdio: ['pipe', 'pipe', 'pipe'], ...limits.user },
-  );
+  const child = start(facts.door, limits);
+  // Heard from now on: one that did not start has no pipes, and says why only after this turn.
+  const ended = endOf(child);
   let verdict: PopmeshError | undefined;
   const refuse = (error: PopmeshError): void => {
     verdict ??= error;
@@ -86,14 +75,16 @@ export async function transpileInChild(
   const onAbort = (): void => refuse(new PopmeshError('cancelled', 'Preparing was cancelled'));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
+    listen(child, collected, limits, refuse);
+    const { stdin } = child;
     // The child may die before it has read everything; that shows in how it ends.
-    child.stdin.on('error', () => {});
+    stdin?.on('error', () => {});
     for (const part of [before, after]) {
-      child.stdin.write(lengthOf(part));
-      child.stdin.write(part);
+      stdin?.write(lengthOf(part));
+      stdin?.write(part);
     }
-    child.stdin.end(component);
-    const { code, exitSignal } = await collect(child, collected, limits, refuse);
+    stdin?.end(component);
+    const { code, exitSignal } = await ended;
     if (verdict !== undefined) throw verdict;
     const cause = new Error(`exit ${code ?? exitSignal}: ${collected.stderr}`);
     // It has not seen a byte of the component: there was no memory, no process, no disk for it.
@@ -109,6 +100,27 @@ export async function transpileInChild(
     deadline.cancel();
     signal.removeEventListener('abort', onAbort);
     child.kill('SIGKILL');
+  }
+}
+
+function start(door: DoorName, limits: TranspileLimits): ChildProcess {
+  try {
+    return spawn(
+      process.execPath,
+      [
+        '--permission',
+        ...readableFolders().map((folder) => `--allow-fs-read=${folder}`),
+        '--disallow-code-generation-from-strings',
+        `--max-old-space-size=${limits.heapMb}`,
+        `--wasm-max-mem-pages=${WASM_PAGES_MAX}`,
+        '--no-warnings',
+        CHILD,
+        door,
+      ],
+      { env: {}, cwd: dirname(CHILD), stdio: ['pipe', 'pipe', 'pipe'], ...limits.user },
+    );
+  } catch (cause) {
+    throw notStarted(cause);
   }
 }
 
@@ -129,12 +141,27 @@ const hasStood = ({ parts }: Collected): boolean => parts[0]?.[0] === CHILD_STAN
 const notStarted = (cause: unknown): PopmeshError =>
   new PopmeshError('unavailable', 'The transpiler could not be started', { cause });
 
-function collect(
+interface End {
+  readonly code: number | null;
+  readonly exitSignal: NodeJS.Signals | null;
+}
+
+function endOf(child: ChildProcess): Promise<End> {
+  const ended = new Promise<End>((resolve, reject) => {
+    child.once('error', (cause) => reject(notStarted(cause)));
+    child.once('close', (code, exitSignal) => resolve({ code, exitSignal }));
+  });
+  // Whoever gives up before looks at it no more.
+  ended.catch(() => {});
+  return ended;
+}
+
+function listen(
   child: ChildProcess,
   collected: Collected,
   limits: TranspileLimits,
   refuse: (error: PopmeshError) => void,
-): Promise<{ code: number | null; exitSignal: NodeJS.Signals | null }> {
+): void {
   child.stdout?.on('data', (part: Buffer) => {
     collected.sizeBytes += part.length;
     if (collected.sizeBytes <= limits.outputBytesMax) collected.parts.push(part);
@@ -148,10 +175,6 @@ function collect(
   });
   child.stderr?.on('data', (part: Buffer) => {
     if (collected.stderr.length < STDERR_BYTES_MAX) collected.stderr += part.toString('latin1');
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(notStarted(cause)));
-    child.once('close', (code, exitSignal) => resolve({ code, exitSignal }));
   });
 }
 
@@ -174,7 +197,8 @@ function parse(output: Uint8Array, door: DoorName): Transpiled {
   if (output.length < 4) throw bad();
   const length = new DataView(output.buffer, output.byteOffset).getUint32(0, true);
   if (length > HEADER_BYTES_MAX || 4 + length > output.length) throw bad();
-  const header = JSON.parse(Buffer.from(output.subarray(4, 4 + length)).toString()) as Header;
+  const header = parseHeader(Buffer.from(output.subarray(4, 4 + length)).toString());
+  if (header === undefined) throw bad();
   if (header.mismatch === true) throw mismatch(door, header.message ?? '');
   if (!header.ok) {
     throw new PopmeshError('invalid_component', `Not a valid component: ${header.message}`);
@@ -182,9 +206,20 @@ function parse(output: Uint8Array, door: DoorName): Transpiled {
   const files = new Map<string, Uint8Array>();
   let offset = 4 + length;
   for (const { name, sizeBytes } of header.files ?? []) {
-    if (!FILE_NAME.test(name) || files.has(name) || offset + sizeBytes > output.length) throw bad();
+    const fits = Number.isSafeInteger(sizeBytes) && sizeBytes >= 0;
+    if (!fits || offset + sizeBytes > output.length) throw bad();
+    if (!FILE_NAME.test(name) || files.has(name)) throw bad();
     files.set(name, output.subarray(offset, offset + sizeBytes));
     offset += sizeBytes;
   }
   return { files, imports: header.imports ?? [], exports: header.exports ?? [] };
+}
+
+/** What a hostile component made of the child may write anything. */
+function parseHeader(json: string): Header | undefined {
+  try {
+    return JSON.parse(json) as Header;
+  } catch {
+    return undefined;
+  }
 }

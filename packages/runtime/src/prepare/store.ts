@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PopmeshError, type Random } from '@popmesh/contracts';
 import type { DoorName } from '../worker/door.ts';
@@ -19,6 +19,10 @@ export const MANIFEST_FILE = 'manifest.json';
 const COMMON = 'common';
 /** Beside the folders of the components, whose names are longer. */
 const SHARED = 'shared';
+/** Of what was asked for and is served by nobody yet, this many are kept whatever is swept. */
+const WANTED_MAX = 64;
+/** Two that write the same one at once put it in each other's way this often at most. */
+const PLACE_TRIES = 5;
 
 export interface PreparedFile {
   readonly name: string;
@@ -112,15 +116,37 @@ export async function loadPrepared(
   return { manifest, files: await readFiles(directory, manifest.files) };
 }
 
+/** What a sweep found, and what it took away. */
+export interface Swept {
+  readonly removed: number;
+  /** Of what is left and nobody serves. */
+  readonly unusedBytes: number;
+}
+
+interface Unused {
+  readonly key: string;
+  readonly usedMs: number;
+  readonly ownBytes: number;
+  /** The file that others may have, too: its inode, its size, and how many names it has. */
+  readonly common: { readonly id: number; readonly sizeBytes: number; readonly names: number };
+}
+
 export class PreparedStore {
   readonly #root: string;
   readonly #shared: string;
   readonly #random: Random;
+  readonly #now: () => number;
+  /** Keys that somebody asked for and does not serve yet, the latest last. */
+  readonly #wanted = new Set<string>();
+  /** On its way out: who asks for it waits, and then does not find it. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
-  constructor(root: string, random: Random) {
+  /** `now` is the time of day, which puts what nobody serves in the order of its last use. */
+  constructor(root: string, random: Random, now: () => number) {
     this.#root = root;
     this.#shared = join(root, SHARED);
     this.#random = random;
+    this.#now = now;
   }
 
   /**
@@ -134,10 +160,9 @@ export class PreparedStore {
       await this.#remove(join(this.#root, name));
     }
     for (const name of await readdir(this.#shared)) {
-      const path = join(this.#shared, name);
-      // Where there are no hard links, it is written again when it is needed again.
-      if (name.startsWith('.') || (await stat(path)).nlink === 1) await this.#remove(path);
+      if (name.startsWith('.')) await this.#remove(join(this.#shared, name));
     }
+    await this.#removeUnshared();
   }
 
   directoryOf(key: string): string {
@@ -149,13 +174,18 @@ export class PreparedStore {
    * taken away. What the other files hold is looked at by who loads them.
    */
   async find(key: string): Promise<PreparedManifest | undefined> {
+    this.want(key);
+    await this.#leaving.get(key)?.catch(() => {});
     const directory = this.directoryOf(key);
     const names = await readdir(directory).catch(() => undefined);
     if (names === undefined) return undefined;
     const there = new Set(names);
     try {
       const manifest = await readManifest(directory);
-      if (manifest.files.every(({ file }) => there.has(file))) return manifest;
+      if (manifest.files.every(({ file }) => there.has(file))) {
+        await this.#touch(directory);
+        return manifest;
+      }
     } catch {
       // The same as not there.
     }
@@ -169,6 +199,7 @@ export class PreparedStore {
     content: PreparedContent,
   ): Promise<PreparedManifest> {
     const temporary = join(this.#root, `.new-${this.#suffix()}`);
+    this.want(key);
     try {
       const common = inOneFile(content.common);
       const own = [...content.own].map(([name, bytes]) => entryOf(name, bytes, name, 0));
@@ -182,12 +213,11 @@ export class PreparedStore {
         ...[...all].map(([name, bytes]) => writeDurably(join(temporary, name), bytes)),
       ]);
       await syncDirectory(temporary);
-      await this.#discard(this.directoryOf(key));
-      await rename(temporary, this.directoryOf(key));
+      await this.#place(temporary, this.directoryOf(key));
       await syncDirectory(this.#root);
       return manifest;
     } catch (cause) {
-      await rm(temporary, { recursive: true, force: true });
+      await rm(temporary, { recursive: true, force: true }).catch(() => {});
       throw new PopmeshError('storage_failed', 'The prepared component could not be stored', {
         cause,
       });
@@ -207,6 +237,105 @@ export class PreparedStore {
         const path = join(this.#shared, name);
         const whole = sha256(await readFile(path).catch(() => new Uint8Array())) === name;
         if (!whole) await this.#discard(path);
+      }
+    }
+  }
+
+  /** Not to be swept, since it will be served. Ends with `letGo`, or when many came after it. */
+  want(key: string): void {
+    this.#wanted.delete(key);
+    this.#wanted.add(key);
+    for (const oldest of this.#wanted) {
+      if (this.#wanted.size <= WANTED_MAX) break;
+      this.#wanted.delete(oldest);
+    }
+  }
+
+  letGo(key: string): void {
+    this.#wanted.delete(key);
+  }
+
+  /**
+   * Of what nobody serves, the least recently used goes until at most `unusedBytesMax` are left.
+   * Executors lose nothing: they have links of their own.
+   */
+  async sweep(isServed: (key: string) => boolean, unusedBytesMax: number): Promise<Swept> {
+    const isKept = (key: string): boolean => this.#wanted.has(key) || isServed(key);
+    const unused = await this.#unused(isServed);
+    const sharers = new Map<number, number>();
+    for (const { common } of unused) sharers.set(common.id, (sharers.get(common.id) ?? 0) + 1);
+    let unusedBytes = 0;
+    let removed = 0;
+    let isFull = false;
+    for (const { key, ownBytes, common } of unused) {
+      // Where others have it, too, or it was counted already, nothing is won by its going.
+      const sharing = sharers.get(common.id) ?? 0;
+      sharers.delete(common.id);
+      const sizeBytes = ownBytes + (common.names <= sharing + 1 ? common.sizeBytes : 0);
+      if (unusedBytes + sizeBytes > unusedBytesMax) isFull = true;
+      if (!isFull || isKept(key)) unusedBytes += sizeBytes;
+      else {
+        removed++;
+        const leaving = this.#discard(this.directoryOf(key));
+        this.#leaving.set(key, leaving);
+        await leaving.finally(() => this.#leaving.delete(key));
+      }
+    }
+    await this.#removeUnshared();
+    return { removed, unusedBytes };
+  }
+
+  /** What nobody serves, the most recently used first. */
+  async #unused(isServed: (key: string) => boolean): Promise<Unused[]> {
+    const unused: Unused[] = [];
+    for (const key of await readdir(this.#root)) {
+      if (key === SHARED || key.startsWith('.') || isServed(key)) continue;
+      const directory = this.directoryOf(key);
+      try {
+        const { mtimeMs: usedMs } = await stat(directory);
+        let ownBytes = 0;
+        let common = { id: 0, sizeBytes: 0, names: 0 };
+        for (const name of await readdir(directory)) {
+          const { ino: id, size: sizeBytes, nlink: names } = await stat(join(directory, name));
+          if (name === COMMON) common = { id, sizeBytes, names };
+          else ownBytes += sizeBytes;
+        }
+        unused.push({ key, usedMs, ownBytes, common });
+      } catch {
+        // It went while it was looked at, or is no folder of ours.
+      }
+    }
+    return unused.sort((a, b) => b.usedMs - a.usedMs);
+  }
+
+  /** Where there are no hard links, it is written again when it is needed again. */
+  async #removeUnshared(): Promise<void> {
+    for (const name of await readdir(this.#shared)) {
+      const path = join(this.#shared, name);
+      const names = await stat(path).then(
+        ({ nlink }) => nlink,
+        () => 0,
+      );
+      if (!name.startsWith('.') && names === 1) await this.#remove(path);
+    }
+  }
+
+  /** So that it is known after a restart, too, what was used last. */
+  async #touch(directory: string): Promise<void> {
+    const seconds = this.#now() / 1000;
+    await utimes(directory, seconds, seconds).catch(() => {});
+  }
+
+  /** In place of what is there; another process may be putting the same there. */
+  async #place(temporary: string, directory: string): Promise<void> {
+    for (let left = PLACE_TRIES; ; left--) {
+      await this.#discard(directory);
+      try {
+        await rename(temporary, directory);
+        return;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (left <= 1 || (code !== 'ENOTEMPTY' && code !== 'EEXIST')) throw error;
       }
     }
   }
