@@ -1,7 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PopmeshError } from '@popmesh/contracts';
-import { build, type Message, type Plugin } from 'esbuild';
+import type { BuildOptions, Message, Plugin } from 'esbuild';
+import { BUNDLE_DEADLINE_MS, buildWithin } from './bundle-deadline.ts';
 import { bundleError, warningLine } from './bundle-errors.ts';
 
 /**
@@ -54,15 +55,21 @@ export interface BundleOptions {
   readonly entry?: string;
   /** Specifiers that the engine provides; absent: those of QuickJS's world. */
   readonly external?: RegExp;
+  readonly deadlineMs?: number;
 }
 
 /** Throws `build_failed` with file, line, column and a code frame. */
 export async function bundle(
-  { folder, main, entry, external = /^popmesh:function\// }: BundleOptions,
+  {
+    folder,
+    main,
+    entry,
+    external = /^popmesh:function\//,
+    deadlineMs = BUNDLE_DEADLINE_MS,
+  }: BundleOptions,
   signal: AbortSignal,
 ): Promise<Bundle> {
-  signal.throwIfAborted();
-  const result = await build({
+  const options = {
     entryPoints: [entry ?? PLATFORM_ENTRY],
     absWorkingDir: folder,
     outfile: 'function.js',
@@ -98,10 +105,11 @@ export async function bundle(
     },
     logLevel: 'silent',
     logLimit: 20,
-  }).catch((caught: unknown) => {
+  } as const satisfies BuildOptions;
+  const result = await buildWithin(options, signal, deadlineMs).catch((caught: unknown) => {
+    signal.throwIfAborted();
     throw bundleError(caught, main);
   });
-  signal.throwIfAborted();
   const code = result.outputFiles.find((file) => file.path.endsWith('.js'))?.text ?? '';
   if (code.length > BUNDLE_BYTES_MAX) {
     throw new PopmeshError(
