@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type FunctionId, noMetrics, silentLogger } from '@popmesh/contracts';
@@ -95,6 +97,32 @@ describe('the life of an executor', () => {
     assert.deepEqual([...new Set(seen)].sort(), seen.includes('1') ? ['1', '2'] : ['2']);
   });
 
+  test('a request whose body is on its way meanwhile is answered by the version it came to', async () => {
+    const id: FunctionId = 'slow/hello';
+    await harness.deploy(id);
+    const { host, port } = harness.address('slow');
+    const socket = connect(port, host);
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      answer += part;
+    });
+    socket.write(
+      `POST /length HTTP/1.1\r\nHost: a\r\npopmesh-function: ${id}\r\nContent-Length: 4\r\n\r\nab`,
+    );
+    // A later request on another connection: by then the first one has been taken.
+    await harness.call(id, '/hello', { agent: false });
+    const prepared = await harness.prepare(await buildGuest(countingGuest('two')));
+    await harness.apply(id, [{ version: 2, weight: 100, prepared }]);
+    const slots = () =>
+      harness.runtime.executors().find((it) => it.namespace === 'slow')?.slots ?? 0;
+    // The old one's instance is gone: reported, and so no older report than that.
+    while (slots() !== 1) await testClock.sleep(20);
+    socket.write('cd');
+    while (!/\r\n\r\n4$/.test(answer)) await once(socket, 'data');
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)*popmesh-version: 1\r\n/);
+    socket.destroy();
+  });
+
   test('an older revision changes nothing', async () => {
     const id: FunctionId = 'old/hello';
     const prepared = await harness.prepare(await buildGuest(countingGuest('one')));
@@ -137,7 +165,8 @@ describe('the life of an executor', () => {
     await harness.deploy(id);
     const slow = harness.call(id, '/sleep?ms=300');
     await harness.call(id, '/hello');
-    await harness.runtime.drain();
+    // Whoever asks for it.
+    await Promise.all([harness.runtime.drain(), harness.runtime.drain()]);
     assert.equal((await slow).text, 'slept');
   });
 

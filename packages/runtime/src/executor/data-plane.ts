@@ -33,7 +33,7 @@ export class DataPlane {
   watch: Watch | undefined;
   draining = false;
   #lastId = 0;
-  #onIdle: (() => void) | undefined;
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -45,7 +45,8 @@ export class DataPlane {
       now: () => options.clock.monotonic(),
       onSettled: (invocation) => {
         this.invocations.delete(invocation.id);
-        if (this.invocations.size === 0) this.#onIdle?.();
+        if (this.invocations.size > 0) return;
+        for (const resolve of this.#onIdle.splice(0)) resolve();
       },
     };
   }
@@ -71,7 +72,7 @@ export class DataPlane {
   whenIdle(): Promise<void> {
     if (this.invocations.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onIdle = resolve;
+      this.#onIdle.push(resolve);
     });
   }
 

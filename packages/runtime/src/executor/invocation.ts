@@ -27,6 +27,8 @@ export interface Runner {
 export interface InvocationPool {
   readonly options: { readonly usage: () => UsageRow };
   submit(invocation: Invocation): void;
+  /** It is submitted when its body is there. */
+  expect(invocation: Invocation): void;
   /** It waits no longer. */
   forget(invocation: Invocation): void;
 }
@@ -95,6 +97,7 @@ export class Invocation implements ExchangeUser {
   /** A small body is waited for: one message instead of a stream. */
   collectBody(length: number): void {
     this.#collected = new Uint8Array(length);
+    this.options.pool.expect(this);
     this.options.exchange.readBody();
   }
 
@@ -217,6 +220,7 @@ export class Invocation implements ExchangeUser {
       this.#sendHead(exchange);
       sendError(exchange, error, requestId, ['popmesh-version', String(version)]);
     }
+    if (this.#collected !== undefined && !this.#bodyEnded) this.options.pool.forget(this);
     this.#settle(error.code);
     this.runner?.abandon(this);
   }

@@ -68,7 +68,7 @@ export function handle(id, head, methodLength, urlLength) {
   });
 
   test('a loop takes others in its worker down, but not their chance elsewhere', async () => {
-    const slow = harness.call(FN, '/sleep?ms=900');
+    const slow = harness.call(FN, '/sleep?ms=50000');
     // In a turn before the loop's: who began in the same one is blamed with it.
     await harness.call(FN, '/hello');
     const looping = harness.call(FN, '/loop');
@@ -109,9 +109,9 @@ export function handle(id, head, methodLength, urlLength) {
   test('the deadline, of the function and of the request', async () => {
     const impatient: FunctionId = 'default/impatient';
     await harness.deploy(impatient, { limits: { timeoutMs: 300 } });
-    refused(await harness.call(impatient, '/sleep?ms=5000'), 504, 'timeout_exceeded');
+    refused(await harness.call(impatient, '/sleep?ms=50000'), 504, 'timeout_exceeded');
     const headers = { 'popmesh-timeout-ms': '50' };
-    refused(await harness.call(FN, '/sleep?ms=900', { headers }), 504, 'timeout_exceeded');
+    refused(await harness.call(FN, '/sleep?ms=50000', { headers }), 504, 'timeout_exceeded');
     assert.equal((await harness.call(FN, '/hello')).text, 'hello');
   });
 
@@ -175,11 +175,22 @@ export function handle(id, head, methodLength, urlLength) {
 
   test('a full queue is refused at once, with when to come back', async () => {
     const id: FunctionId = 'default/narrow';
-    await harness.deploy(id, { scaling: { max: 1, concurrency: 1, queue: 2 } });
-    const all = await Promise.all(
-      Array.from({ length: 8 }, () => harness.call(id, '/sleep?ms=100')),
-    );
-    const refusedOnes = all.filter((answer) => answer.status === 503);
+    const scaling = { max: 1, concurrency: 1, queue: 2 };
+    await harness.deploy(id, { scaling, limits: { timeoutMs: 60_000 } });
+    const over = new AbortController();
+    const refusedOnes: Answer[] = [];
+    let whenFull = (): void => {};
+    const full = new Promise<void>((resolve) => {
+      whenFull = resolve;
+    });
+    const all = Array.from({ length: 8 }, async () => {
+      const answer = await harness.call(id, '/sleep?ms=50000', { signal: over.signal });
+      refusedOnes.push(answer);
+      if (refusedOnes.length === 5) whenFull();
+    });
+    await full;
+    over.abort();
+    await Promise.allSettled(all);
     assert.equal(refusedOnes.length, 5);
     for (const answer of refusedOnes) {
       assert.equal(answer.code, 'overloaded');

@@ -63,21 +63,26 @@ export class Prefetch {
   }
 
   #goOn(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
+  /** Over in the moment in which it finds nothing more: what is added after that begins anew. */
   async #run(): Promise<void> {
-    for (const directory of this.#waiting) {
-      while (this.#disturbed) {
-        this.#disturbed = false;
-        await this.#whenQuiet();
+    try {
+      // Not before `#running` is set.
+      await Promise.resolve();
+      for (const directory of this.#waiting) {
+        while (this.#disturbed) {
+          this.#disturbed = false;
+          await this.#whenQuiet();
+        }
+        if (!this.#waiting.has(directory)) continue;
+        // Damage is found, and repaired, by whoever loads it.
+        if ((await this.#read(directory).catch(() => true)) === false) return;
+        this.#waiting.delete(directory);
       }
-      if (!this.#waiting.has(directory)) continue;
-      // Damage is found, and repaired, by whoever loads it.
-      if ((await this.#read(directory).catch(() => true)) === false) return;
-      this.#waiting.delete(directory);
+    } finally {
+      this.#running = undefined;
     }
   }
 

@@ -57,9 +57,12 @@ export class SlotPool {
   readonly options: SlotPoolOptions;
   readonly slots = new Set<Slot>();
   readonly #queue: Invocation[] = [];
+  /** Theirs is this version already, and their bodies are still on the way. */
+  readonly #expected = new Set<Invocation>();
   /** Slots on their way that have no thread yet. */
   #starting = 0;
   #retired = false;
+  #closed = false;
   #patience: Timer | undefined;
   #startFailures = 0;
   #restUntilMs = 0;
@@ -93,7 +96,7 @@ export class SlotPool {
       // With all threads or all memory taken it is enough that the code is whole: the first
       // request starts it.
       const { supply, isStarved } = this.options;
-      if (supply.isFull || isStarved()) await this.options.load();
+      if (supply.isFull || isStarved()) await this.#loadOnly();
       else await this.#startSlot().catch(ignoreOverload);
     };
     await Promise.all(Array.from({ length: missing }, start));
@@ -110,9 +113,15 @@ export class SlotPool {
     }
   }
 
+  /** It comes later, with its whole body; until then this pool does not end. */
+  expect(invocation: Invocation): void {
+    this.#expected.add(invocation);
+  }
+
   submit(invocation: Invocation): void {
-    if (this.#retired && this.slots.size === 0) {
-      invocation.fail(new PopmeshError('unavailable', 'This version is being taken away'));
+    this.#expected.delete(invocation);
+    if (this.#closed) {
+      invocation.fail(stopping());
       return;
     }
     const slot = this.#freeSlot();
@@ -130,6 +139,7 @@ export class SlotPool {
 
   /** Takes an invocation that was given up out of the queue; true when it was there. */
   forget(invocation: Invocation): boolean {
+    this.#expected.delete(invocation);
     const at = this.#queue.indexOf(invocation);
     if (at >= 0) this.#queue.splice(at, 1);
     return at >= 0;
@@ -159,13 +169,14 @@ export class SlotPool {
       spare--;
       void slot.end();
     }
+    if (this.#isEmpty) this.#onEmpty?.();
   }
 
-  /** No new slots; resolves when what runs and waits is done. */
+  /** No slots but for what runs, waits or is expected; resolves when all that is done. */
   async retire(): Promise<void> {
     this.#retired = true;
     this.sweep(this.options.clock.monotonic());
-    if (this.slots.size === 0) return;
+    if (this.#isEmpty) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
@@ -173,12 +184,17 @@ export class SlotPool {
 
   async close(): Promise<void> {
     this.#retired = true;
+    this.#closed = true;
     this.#patience?.cancel();
-    const stopping = new PopmeshError('unavailable', 'The executor is stopping');
-    this.#refuseQueue(stopping);
+    this.#refuseQueue(stopping());
     await Promise.all([...this.slots].map((slot) => slot.end()));
     // Those that were sent to a slot that did not load are back.
-    this.#refuseQueue(stopping);
+    this.#refuseQueue(stopping());
+  }
+
+  get #isEmpty(): boolean {
+    const coming = this.#starting + this.#queue.length + this.#expected.size;
+    return this.slots.size + coming === 0;
   }
 
   #run(slot: Slot, invocation: Invocation): void {
@@ -273,25 +289,49 @@ export class SlotPool {
     }
   }
 
+  /**
+   * From here on an end of the process may be this function's doing, by its code being compiled
+   * already; until what this resolves to is called.
+   */
+  async #enter(): Promise<() => void> {
+    const leave = await this.options.enter();
+    this.options.onStart('starting');
+    return () => {
+      this.options.onStart('started');
+      leave();
+    };
+  }
+
+  async #loadOnly(): Promise<void> {
+    const leave = await this.#enter();
+    await this.options.load().finally(leave);
+  }
+
   async #startOnce(): Promise<void> {
-    const { supply, target, config, place, onStart } = this.options;
     this.#starting++;
-    let loaded: ComponentCode;
-    let taken: ReturnType<WorkerSupply['take']>;
+    let isStarting = true;
     let leave = (): void => {};
     try {
-      loaded = await this.options.load();
-      if (supply.isFull) await this.options.makeRoom();
-      leave = await this.options.enter();
-      taken = supply.take(loaded.skeleton);
-    } finally {
+      leave = await this.#enter();
+      const loaded = await this.options.load();
+      const { supply, makeRoom } = this.options;
+      if (supply.isFull) await makeRoom();
+      const taken = supply.take(loaded.skeleton);
+      if (taken === undefined) throw overloaded('No worker thread is free on this node');
       this.#starting--;
-    }
-    if (taken === undefined) {
+      isStarting = false;
+      await this.#loadSlot(loaded, taken);
+    } finally {
+      if (isStarting) this.#starting--;
       leave();
-      throw overloaded('No worker thread is free on this node');
     }
-    onStart('starting');
+  }
+
+  async #loadSlot(
+    loaded: ComponentCode,
+    taken: NonNullable<ReturnType<WorkerSupply['take']>>,
+  ): Promise<void> {
+    const { supply, target, config, place } = this.options;
     const slot = new Slot(taken.worker, {
       schedule: this.options.schedule,
       onRoom: (which) => this.#onRoom(which),
@@ -336,13 +376,11 @@ export class SlotPool {
       supply.favourite.started(loaded, target.door);
       this.#startFailures = 0;
       this.#starvedSinceMs = undefined;
-      onStart('started');
       this.#onRoom(slot);
     } catch (error) {
       if (++this.#startFailures >= START_FAILURES_MAX) {
         this.#restUntilMs = this.options.clock.monotonic() + START_FAILURE_REST_MS;
       }
-      onStart('started');
       this.#requeue(slot.takeBack());
       void slot.end();
       if (late) {
@@ -353,7 +391,6 @@ export class SlotPool {
       throw error;
     } finally {
       deadline.cancel();
-      leave();
       // A new thread takes the HTTP thread 2 ms, and a core for 100.
       this.options.clock.setTimer(REFILL_AFTER_MS, () => supply.refill());
     }
@@ -413,7 +450,7 @@ export class SlotPool {
       const first = this.#queue[0];
       if (first !== undefined) this.#grow(first);
     }
-    if (this.slots.size === 0) this.#onEmpty?.();
+    if (this.#isEmpty) this.#onEmpty?.();
   }
 }
 
@@ -426,3 +463,5 @@ const ignoreOverload = (error: unknown): void => {
 };
 
 const overloaded = (message: string): PopmeshError => new PopmeshError('overloaded', message);
+
+const stopping = (): PopmeshError => new PopmeshError('unavailable', 'The executor is stopping');

@@ -74,13 +74,19 @@ export class WorkerSupply {
 
   #create(): Worker | undefined {
     if (this.#closed || this.#alive >= this.#options.workersMax) return undefined;
-    const worker = new Worker(ENTRY, {
-      env: {},
-      stdin: false,
-      stdout: true,
-      stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMb },
-    });
+    let worker: Worker;
+    try {
+      worker = new Worker(ENTRY, {
+        env: {},
+        stdin: false,
+        stdout: true,
+        stderr: true,
+        resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMb },
+      });
+    } catch {
+      // The machine, or our control group, has no thread left: a bound like our own.
+      return undefined;
+    }
     // The glue prints when it fails; a function's own output goes through `log`.
     worker.stdout.resume();
     worker.stderr.resume();

@@ -8,12 +8,20 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { noMetrics, silentLogger } from '@popmesh/contracts';
 import { runtimeConfigSchema } from '../config.ts';
+import { jcoFolders } from '../prepare/jco-location.ts';
 import { MANIFEST_FILE } from '../prepare/store.ts';
 import { createRuntime } from '../runtime.ts';
 import { Harness, testClock, testRandom } from '../testing/harness.ts';
-import { executorFlags } from './executor-flags.ts';
+import { codePaths, executorFlags } from './executor-flags.ts';
+import { EXECUTOR_ENTRY } from './executor-process.ts';
+import { closedPath } from './executor-user.ts';
 
 const isRoot = process.getuid?.() === 0;
+/** Users of their own must be able to come to our code, wherever this was checked out. */
+const closed = isRoot
+  ? await closedPath([process.execPath, EXECUTOR_ENTRY, tmpdir(), ...codePaths(), ...jcoFolders()])
+  : undefined;
+const skip = (!isRoot && 'needs root') || (closed !== undefined && `${closed} is closed to others`);
 const FIRST_UID = 61_000;
 
 const uidOf = async (pid: number | string): Promise<number> => {
@@ -78,7 +86,7 @@ describe('what an executor can read, and as whom it runs', () => {
     assert.deepEqual(readOthers, ['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED']);
   });
 
-  test('and as far as the kernel goes', { skip: !isRoot && 'needs root' }, async () => {
+  test('and as far as the kernel goes', { skip }, async () => {
     const [own = '', other = ''] = await staged();
     const { uid } = await stat(join(own, '../..'));
     const { uid: otherUid } = await stat(join(other, '../..'));
@@ -92,14 +100,14 @@ describe('what an executor can read, and as whom it runs', () => {
     assert.deepEqual(readOthers, ['EACCES', 'EACCES']);
   });
 
-  test('each process has a user of its own', { skip: !isRoot && 'needs root' }, async () => {
+  test('each process has a user of its own', { skip }, async () => {
     const pids = [harness.pidOf('one'), harness.pidOf('two'), ...harness.runtime.spareExecutors()];
     const uids = await Promise.all(pids.map(uidOf));
     assert.equal(new Set(uids).size, pids.length, uids.join());
     for (const uid of uids) assert.ok(uid >= FIRST_UID && uid < FIRST_UID + 500, `${uid}`);
   });
 
-  test('so has the child that prepares an upload', { skip: !isRoot && 'needs root' }, async () => {
+  test('so has the child that prepares an upload', { skip }, async () => {
     // Not of an engine that was prepared already: that needs no child.
     const rust = new URL('../../../../examples/hello-rust/hello-rust.wasm', import.meta.url);
     const preparing = harness.prepare(new Uint8Array(await readFile(rust)));
@@ -119,6 +127,7 @@ describe('what an executor can read, and as whom it runs', () => {
   });
 
   test('the folder goes with the namespace', async () => {
+    while (harness.runtime.spareExecutors().length === 0) await testClock.sleep(5);
     const was = (await folders()).length;
     await harness.deploy('three/hello');
     await harness.runtime.remove('three/hello');
@@ -129,12 +138,12 @@ describe('what an executor can read, and as whom it runs', () => {
 });
 
 test('where others cannot come to its files, executors run as the daemon, and it says so', {
-  skip: !isRoot && 'needs root',
+  skip,
 }, async () => {
-  const closed = await mkdtemp(join(tmpdir(), 'popmesh-closed-'));
+  const hidden = await mkdtemp(join(tmpdir(), 'popmesh-closed-'));
   const warnings: { message: string; path: unknown }[] = [];
   const runtime = createRuntime({
-    directory: join(closed, 'runtime'),
+    directory: join(hidden, 'runtime'),
     identity: { node: 'n1', pop: 'fra', region: 'eu' },
     clock: testClock,
     random: testRandom,
@@ -147,11 +156,11 @@ test('where others cannot come to its files, executors run as the daemon, and it
   await runtime.start(new AbortController().signal);
   try {
     assert.match(warnings[0]?.message ?? '', /^executors run as root/);
-    assert.equal(warnings[0]?.path, closed);
+    assert.equal(warnings[0]?.path, hidden);
     while (runtime.spareExecutors().length === 0) await testClock.sleep(5);
     assert.equal(await uidOf(runtime.spareExecutors()[0] ?? 0), 0);
   } finally {
     await runtime.stop();
-    await rm(closed, { recursive: true });
+    await rm(hidden, { recursive: true });
   }
 });

@@ -5,7 +5,7 @@ import { clockFrom } from '../../clock-from.ts';
 import { type RequestHead, readRequestHead } from '../request-head.ts';
 import { toHead } from '../response-head.ts';
 import type { Exchange } from './exchange.ts';
-import { Client, type Handle, User, withServer } from './exchange-client.ts';
+import { Client, type Handle, type ServerFor, User, withServer } from './exchange-client.ts';
 import { exchangeContract } from './exchange-contract.ts';
 import { PlainListener } from './plain-listener.ts';
 import { ServerExchange } from './server-exchange.ts';
@@ -107,11 +107,19 @@ describe('the listener before node:http', () => {
 
   test('a head that comes in pieces is whole in the end', async () => {
     const http = { requests: 0 };
-    await withServer(bothWays(http), answer, async (client) => {
-      for (const part of ['GE', 'T /a HT', 'TP/1.1\r\nHo', 'st: a\r\n', '\r', '\n']) {
+    let listener: PlainListener | undefined;
+    const server = bothWays(http, (it) => {
+      listener = it;
+    });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await withServer(server, answer, async (client) => {
+      client.send('GE');
+      while (listener?.size !== 1) await turn();
+      // Handed over by what has come of it.
+      while (listener.size > 0) await turn();
+      for (const part of ['T /a HT', 'TP/1.1\r\nHo', 'st: a\r\n', '\r', '\n']) {
         client.send(part);
-        await new Promise((resolve) => setImmediate(resolve));
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
       await client.read(/<GET \/a>/);
     });
@@ -193,6 +201,33 @@ describe('the listener before node:http', () => {
       for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
       assert.ok(served <= 2, `${served} answers wait for the client`);
     });
+  });
+
+  test('one that takes its answers slowly leaves nothing behind with each', async () => {
+    const length = 8_000_000;
+    const handle: Handle = (_, exchange) => {
+      exchange.use(new User());
+      exchange.respond(200, toHead([]), '', new Uint8Array(length));
+    };
+    let waiting = 0;
+    const serverFor: ServerFor = (it) => {
+      const server = bothWays({ requests: 0 })(it);
+      server.on('connection', (socket) => {
+        const count = () => {
+          waiting = Math.max(waiting, socket.listenerCount('timeout'));
+        };
+        socket.on('drain', count);
+      });
+      return server;
+    };
+    await withServer(serverFor, handle, async (client) => {
+      for (let round = 0; round < 4; round++) {
+        client.send(GET('/'));
+        await client.read(/\r\n\r\n/);
+        await client.take(length);
+      }
+    });
+    assert.ok(waiting <= 1, `${waiting} wait for the end of its time`);
   });
 
   test('a client that takes nothing of an answer for too long is let go', async () => {

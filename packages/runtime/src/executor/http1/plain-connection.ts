@@ -180,7 +180,7 @@ export class PlainConnection implements Exchange {
     else if (this.#socket.writableNeedDrain) {
       // No further request is looked at before the client took this answer.
       this.#stalling = true;
-      this.#socket.setTimeout(this.#host.stalledMs, () => this.destroy());
+      this.#socket.setTimeout(this.#host.stalledMs, this.#onStalled);
     } else if (!this.#pumping) this.#pump();
   }
 
@@ -201,9 +201,11 @@ export class PlainConnection implements Exchange {
   readonly #onDrain = (): void => {
     if (!this.#stalling) return;
     this.#stalling = false;
-    this.#socket.setTimeout(0);
+    this.#socket.setTimeout(0, this.#onStalled);
     this.#pump();
   };
+
+  readonly #onStalled = (): void => this.destroy();
 
   readonly #onEnd = (): void => {
     this.#gone();
