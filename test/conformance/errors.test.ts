@@ -21,6 +21,11 @@ test('stacks in the log point at the author’s file and line', async () => {
       ['/reject', 500, /TypeError: later\n\s+at fail \(failing\.ts:11:\d+\)/],
       ['/wait', 200, /TypeError: later\n\s+at fail \(failing\.ts:11:\d+\)/],
       ['/log', 200, /Error: seen\n\s+at fetch \(failing\.ts:24:\d+\)/],
+      [
+        '/unhandled',
+        200,
+        /^unhandled rejection: TypeError: later\n\s+at fail \(failing\.ts:11:\d+\)/,
+      ],
       ['/timer', 200, /SyntaxError: in a timer\n\s+at <anonymous> \(failing\.ts:27:\d+\)/],
     ] as const) {
       const answer = await get(path);
@@ -44,6 +49,19 @@ test('stacks in the log point at the author’s file and line', async () => {
         ['debug', 'Trace: t'],
       ],
     );
+  } finally {
+    await stop();
+  }
+});
+
+test('an unhandled rejection is logged before an instance for one request goes', async () => {
+  const { get, harness, stop } = await startFunction(FILE, { isolation: 'request' });
+  try {
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await get('/unhandled')).text, 'ok');
+      const line = await harness.until(() => harness.logs.shift());
+      assert.match(line.message, /^unhandled rejection: TypeError: later\n/);
+    }
   } finally {
     await stop();
   }

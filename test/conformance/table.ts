@@ -46,6 +46,6 @@ ${notes.join('\n')}
 
 ## What is not there
 
-Legacy encodings of TextDecoder (utf-8, utf-16le, utf-16be, windows-1252 are there); \`unhandledrejection\` events: the engine tells nobody of a promise that is rejected with no listener, so what is reported is what a handler throws, what \`ctx.waitUntil\` was given, and errors in timers, listeners and streams; in crypto.subtle the algorithms Ed448, X448, SHA-3, ML-KEM and ML-DSA, \`encapsulate\`, PBKDF2 of more than 200,000 iterations, RSA keys made longer than 2048 bits (imported ones go to 8192); WebSocket, caches, Worker, MessageChannel, URLPattern, Intl.
+Legacy encodings of TextDecoder (utf-8, utf-16le, utf-16be, windows-1252 are there); \`unhandledrejection\` of every promise: the engine tells nobody of a promise that is rejected with no listener, so what is reported is what a handler throws, what \`ctx.waitUntil\` was given, errors in timers, listeners and streams, and the promises of calls that a statement drops (\`save();\`, \`void save()\`, \`list.forEach(async …)\`, where \`save\` is the name of an async function in the bundle, or a chain of \`then\`), not those put away in a variable and forgotten; in crypto.subtle the algorithms Ed448, X448, SHA-3, ML-KEM and ML-DSA, \`encapsulate\`, PBKDF2 of more than 200,000 iterations, RSA keys made longer than 2048 bits (imported ones go to 8192); WebSocket, caches, Worker, MessageChannel, URLPattern, Intl.
 `;
 }

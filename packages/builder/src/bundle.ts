@@ -1,9 +1,10 @@
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PopmeshError } from '@popmesh/contracts';
 import type { BuildOptions, Message, Plugin } from 'esbuild';
 import { BUNDLE_DEADLINE_MS, buildWithin } from './bundle-deadline.ts';
 import { bundleError, warningLine } from './bundle-errors.ts';
+import { WATCHED_BYTES_MAX, watchDroppedPromises } from './dropped-promises.ts';
 
 /**
  * The author's source, the npm packages it uses and our Web API layer, as one
@@ -111,6 +112,7 @@ export async function bundle(
     throw bundleError(caught, main);
   });
   const code = result.outputFiles.find((file) => file.path.endsWith('.js'))?.text ?? '';
+  const sourceMap = result.outputFiles.find((file) => file.path.endsWith('.map'))?.text ?? '{}';
   if (code.length > BUNDLE_BYTES_MAX) {
     throw new PopmeshError(
       'build_failed',
@@ -121,13 +123,23 @@ export async function bundle(
       },
     );
   }
+  const warnings = result.warnings.filter(isAuthors).map(warningLine);
+  if (code.length > WATCHED_BYTES_MAX) {
+    warnings.push(
+      `The bundle is ${code.length} bytes: above ${WATCHED_BYTES_MAX}, promises that are dropped and reject are not reported`,
+    );
+  }
   return {
-    code,
-    sourceMap: result.outputFiles.find((file) => file.path.endsWith('.map'))?.text ?? '{}',
-    warnings: result.warnings.filter(isAuthors).map(warningLine),
+    ...watchDroppedPromises({ code, sourceMap }, (source) => isPlatform(resolve(folder, source))),
+    warnings,
     inputs: Object.keys(result.metafile.inputs).map((input) => resolve(folder, input)),
   };
 }
+
+/** Ours, and what ours is made of: its promises are dropped on purpose. */
+const isPlatform = (path: string): boolean =>
+  !relative(PLATFORM_FOLDER, path).startsWith('..') ||
+  path.includes('/node_modules/web-streams-polyfill/');
 
 /** Warnings about packages are not the author's to fix. */
 const isAuthors = ({ location }: Message): boolean =>

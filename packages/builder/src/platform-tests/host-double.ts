@@ -63,6 +63,8 @@ export function hostFor(config: Record<string, unknown>) {
   const pipes = new Map<number, TestPipe>();
   const timers = new Map<number, NodeJS.Timeout>();
   const outbound = new Map<number, { answer: Promise<Answer>; abort: () => void }>();
+  let firing = 0;
+  const resting: (() => void)[] = [];
   const gone = new Map<number, number>();
   const bodies = new Map<number, Uint8Array>();
   const answers = new Map<number, (answer: WireMessage) => void>();
@@ -98,6 +100,10 @@ export function hostFor(config: Record<string, unknown>) {
     expect: (id: number, body: Uint8Array | undefined): Promise<WireMessage> => {
       if (body !== undefined) bodies.set(id, body);
       return new Promise((resolve) => answers.set(id, resolve));
+    },
+    /** Until no timer is left. */
+    rest: async (): Promise<void> => {
+      if (timers.size > 0 || firing > 0) await new Promise<void>((wake) => resting.push(wake));
     },
     newPipe(...chunks: Uint8Array[]): number {
       const pipe = new TestPipe();
@@ -146,9 +152,12 @@ export function hostFor(config: Record<string, unknown>) {
     bodyBytes: (id: number) => bodies.get(id) ?? new Uint8Array(0),
     timer: (wait: number, ms: number) => {
       if (timers.size >= state.timersMax) return 0;
-      const run = (): void => {
+      const run = async (): Promise<void> => {
         timers.delete(wait);
-        state.settle(wait, 1);
+        firing++;
+        await state.settle(wait, 1);
+        firing--;
+        if (timers.size === 0 && firing === 0) for (const wake of resting.splice(0)) wake();
       };
       timers.set(wait, setTimeout(run, ms));
       return 1;

@@ -4,4 +4,5 @@
  */
 import './install.ts';
 
+export { popmeshDropped, popmeshEach, popmeshWatch } from './rejections.ts';
 export { handle, settle } from './serve.ts';

@@ -10,6 +10,7 @@ import { TextDecoder, TextEncoder } from './encoding.ts';
 import { CustomEvent, Event, EventTarget } from './events.ts';
 import { fetch } from './fetch.ts';
 import { FormData } from './form-data.ts';
+import { globalEvents, PromiseRejectionEvent } from './global-events.ts';
 import { Headers } from './headers.ts';
 import { getRandomValues, random, randomUUID } from './random.ts';
 import { reportError } from './report.ts';
@@ -38,6 +39,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   File,
   FormData,
   Headers,
+  PromiseRejectionEvent,
   Request,
   Response,
   SubtleCrypto,
@@ -46,13 +48,17 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   URL,
   URLSearchParams,
   ...streams,
+  addEventListener: globalEvents.addEventListener.bind(globalEvents),
   clearInterval: clearTimer,
   clearTimeout: clearTimer,
   console,
   crypto: Object.freeze({ getRandomValues, randomUUID, subtle: new SubtleCrypto() }),
+  dispatchEvent: globalEvents.dispatchEvent.bind(globalEvents),
   fetch,
   navigator: Object.freeze({ userAgent: 'popmesh', language: 'en', hardwareConcurrency: 1 }),
+  onunhandledrejection: null,
   performance,
+  removeEventListener: globalEvents.removeEventListener.bind(globalEvents),
   reportError,
   setInterval,
   setTimeout,

@@ -4,8 +4,14 @@ import { EnginePromise, promiseThen } from './promise.ts';
 /** Errors that nobody caught, told to the host with their stack. */
 
 export function reportError(error: unknown): void {
+  report('', error);
+}
+
+/** `kind` stands before the message: what has become of the error, where that is not plain. */
+export function report(kind: string, error: unknown): void {
   if (!running) return;
-  const [message, stack] = describe(error);
+  const [text, stack] = describe(error);
+  const message = kind + text;
   host.report(message.toWellFormed(), stack.toWellFormed());
 }
 

@@ -2,6 +2,7 @@ import { type Env, handler, self } from './author.ts';
 import { ExecutionContext } from './context.ts';
 import { begin, host, running } from './host.ts';
 import { EnginePromise, promiseThen } from './promise.ts';
+import { judge, turn } from './rejections.ts';
 import { reportError } from './report.ts';
 import { requestFromHost } from './request.ts';
 import { answer, Response } from './response.ts';
@@ -36,6 +37,8 @@ export function handle(
   urlLength: number,
   body: number,
 ): object {
+  if (turn.suspected) judge();
+  turn.request = id;
   try {
     if (!running) boot();
     const request = requestFromHost(id, head, methodLength, urlLength, body);
@@ -56,6 +59,7 @@ export function handle(
 }
 
 export function settle(wait: number, value: number): object {
+  if (turn.suspected) judge();
   settleWait(wait, value);
   return DONE;
 }
