@@ -10,8 +10,8 @@ import { canConnect, until } from './integration/process.ts';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const READY_MS_MAX = 150_000;
-const STOP_MS_MAX = 30_000;
+/** A guard against hanging, for machines of any speed. */
+const COMMAND_MS_MAX = 300_000;
 
 const blocks = (language: string): string[] =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
@@ -23,7 +23,7 @@ interface Ran {
   readonly output: string;
 }
 
-describe('README.md', { timeout: 175_000 }, () => {
+describe('README.md', () => {
   const shell = blocks('sh');
   let folder: string;
   let port: number;
@@ -40,7 +40,7 @@ describe('README.md', { timeout: 175_000 }, () => {
       const child = spawn('bash', ['-c', script], {
         cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 60_000,
+        timeout: COMMAND_MS_MAX,
       });
       let output = '';
       for (const stream of [child.stdout, child.stderr]) {
@@ -72,24 +72,16 @@ describe('README.md', { timeout: 175_000 }, () => {
         screen += chunk;
       });
     }
-    await until(
-      () => {
-        if (mesh.exitCode !== null) throw new Error(`npm start ended:\n${screen}`);
-        // Its last line: the first appears while the rest is still being written.
-        return /popmesh is up[\s\S]*Ctrl-C ends everything/.test(screen);
-      },
-      READY_MS_MAX,
-      'the screen of npm start',
-    );
+    await until(() => {
+      if (mesh.exitCode !== null) throw new Error(`npm start ended:\n${screen}`);
+      // Its last line: the first appears while the rest is still being written.
+      return /popmesh is up[\s\S]*Ctrl-C ends everything/.test(screen);
+    }, 'the screen of npm start');
   });
 
   after(async () => {
     if (mesh.exitCode === null) process.kill(-(mesh.pid as number), 'SIGINT');
-    await until(
-      () => mesh.exitCode !== null || mesh.signalCode !== null,
-      STOP_MS_MAX,
-      'npm start to end',
-    );
+    await until(() => mesh.exitCode !== null || mesh.signalCode !== null, 'npm start to end');
     assert.match(screen, /nothing is left running/);
     assert.equal(await canConnect(port), false);
     rmSync(folder, { recursive: true, force: true });
@@ -134,21 +126,31 @@ describe('README.md', { timeout: 175_000 }, () => {
   });
 
   test('Singapore is killed, the next place answers, and it comes back', async () => {
+    // All the while, since for how long it is away depends on the machine.
+    let asking = true;
+    const headers = { 'popmesh-client-location': '35.68,139.69' };
+    const asked = (async (): Promise<(string | null)[]> => {
+      const pops: (string | null)[] = [];
+      while (asking) {
+        const answer = await fetch(`http://127.0.0.1:${port}/default/hello-rust/`, { headers });
+        await answer.text();
+        assert.equal(answer.status, 200);
+        pops.push(answer.headers.get('popmesh-pop'));
+      }
+      return pops;
+    })();
+    asked.catch(() => {});
     const { code, output } = await run(shell[3] as string);
     assert.equal(code, 0, output);
     assert.match(output, /^HTTP\/1\.1 200/m);
+    await until(() => /sin-1 is back/.test(screen), 'Singapore to be back');
+    asking = false;
+    const pops = await asked;
     // The executor outlives its daemon for the moment that it takes to notice, and answers.
-    const again = (shell[3] as string).split('\n').filter((line) => line.startsWith('curl'));
-    await until(
-      async () => {
-        const { output: answer } = await run(again.join('\n'));
-        assert.match(answer, /^HTTP\/1\.1 200/m);
-        return !/^popmesh-pop: sin/m.test(answer);
-      },
-      4000,
-      'another place to answer for Tokyo',
+    assert.ok(
+      pops.some((pop) => pop !== 'sin'),
+      'another place answered for Tokyo',
     );
-    await until(() => /sin-1 is back/.test(screen), 40_000, 'Singapore to be back');
   });
 
   test('a function of one’s own is made, deployed and answers', async () => {

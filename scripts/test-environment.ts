@@ -1,0 +1,15 @@
+/**
+ * What of a developer's or a CI's environment tests must not see: another mesh to talk to,
+ * settings of its daemons, and a proxy between them and their own servers.
+ */
+
+const OF_ANOTHER_MESH = /^POPMESH_(?:API|TOKEN|NODE_.*|GATEWAY_.*)$/;
+const OWN_HOSTS = '127.0.0.1,::1,localhost,.localhost';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function testEnvironment(env: Environment): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(([name]) => !OF_ANOTHER_MESH.test(name));
+  const withoutProxy = [env.no_proxy ?? env.NO_PROXY, OWN_HOSTS].filter(Boolean).join(',');
+  return { ...Object.fromEntries(kept), no_proxy: withoutProxy, NO_PROXY: withoutProxy };
+}
