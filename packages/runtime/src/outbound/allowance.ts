@@ -43,6 +43,8 @@ export class Allowance {
 
   /** Waits for a place; the queue is as short as the calls that are left. */
   async enter(signal: AbortSignal): Promise<() => void> {
+    // One that was aborted before says so to nobody who comes later.
+    signal.throwIfAborted();
     if (this.#inFlight >= this.#places()) {
       await new Promise<void>((resolve, reject) => {
         const go = (): void => {

@@ -8,7 +8,8 @@ import { componentize } from 'componentize-qjs';
 /** Builds the guests that tests run, once per content, into the system's temporary folder. */
 
 const WIT = fileURLToPath(new URL('../../../../proto/wit', import.meta.url));
-const CACHE = join(tmpdir(), 'popmesh-runtime-guests');
+/** Of this user alone: what root has written no other could add to. */
+const CACHE = join(tmpdir(), `popmesh-runtime-guests-${process.getuid?.() ?? 0}`);
 
 const building = new Map<string, Promise<Uint8Array>>();
 

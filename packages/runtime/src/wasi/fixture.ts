@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { transpileBytes } from '@bytecodealliance/jco-transpile';
+import type { Clock } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
 import { trimGlue } from '../prepare/trim-glue.ts';
 import type {
@@ -103,6 +104,7 @@ export async function openRig(
   files: PreparedFiles,
   env: Record<string, string> = {},
   outbound: Outbound = noOutbound,
+  clock: Clock = realClock,
 ): Promise<Rig> {
   const logs: Log[] = [];
   const retained = new Set<number>();
@@ -115,7 +117,7 @@ export async function openRig(
       pop: 'sin',
       region: 'as',
     },
-    clock: realClock,
+    clock,
     outbound,
     pipeBufferBytes: 64 * 1024,
     log: (level, message, requestId) => void logs.push({ level, message, requestId }),
