@@ -39,6 +39,7 @@ function connection() {
       writes.push(write);
       return write.promise;
     },
+    collect: async () => assert.fail('nobody said what is in use'),
   } as unknown as ChunkExchange;
   return { exchange, fillings, writes };
 }

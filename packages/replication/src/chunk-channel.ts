@@ -131,27 +131,35 @@ export class ChunkChannel {
     if (!this.#fillWanted || this.#filling || connected === undefined) return;
     this.#fillWanted = false;
     this.#filling = true;
-    connected.exchange
-      .seed(this.#supply ?? NOTHING, connected.ended)
-      .then(
-        (absent) => {
-          if (!this.#fillWanted) this.#pending = absent;
-          // More became missing meanwhile.
-          else this.#onTrouble();
-        },
-        (caught) => {
-          this.#fillWanted = true;
-          if (connected.ended.aborted) return;
-          this.#logger.warn('the chunk stream could not be filled yet', {
-            error: fromNatsError(caught, 'seed').message,
-          });
-        },
-      )
-      .finally(() => {
-        this.#filling = false;
-        // By now there may be another connection, which found this one in its way.
-        if (this.#connected?.exchange !== connected.exchange) this.#fill();
-      });
+    this.#fillAndCollect(connected, this.#supply).finally(() => {
+      this.#filling = false;
+      // By now there may be another connection, which found this one in its way.
+      if (this.#connected?.exchange !== connected.exchange) this.#fill();
+    });
+  }
+
+  /** Never rejects. */
+  async #fillAndCollect({ exchange, ended }: Connected, supply?: ChunkSupply): Promise<void> {
+    try {
+      const absent = await exchange.seed(supply ?? NOTHING, ended);
+      if (!this.#fillWanted) this.#pending = absent;
+      // More became missing meanwhile.
+      else this.#onTrouble();
+    } catch (caught) {
+      this.#fillWanted = true;
+      this.#complain('the chunk stream could not be filled yet', caught, ended);
+      return;
+    }
+    // Who was not introduced to a supply does not know what is in use.
+    if (supply === undefined) return;
+    await exchange.collect(supply, ended).catch((caught: unknown) => {
+      this.#complain('unused chunks could not be removed from JetStream yet', caught, ended);
+    });
+  }
+
+  #complain(what: string, caught: unknown, ended: AbortSignal): void {
+    if (ended.aborted) return;
+    this.#logger.warn(what, { error: fromNatsError(caught, 'chunks').message });
   }
 }
 

@@ -9,6 +9,7 @@ import {
   shuffled,
 } from '@popmesh/contracts';
 import { inParallel } from './bounded-pool.ts';
+import type { ChunkCollector } from './chunk-collector.ts';
 import type { ChunkStream } from './chunk-stream.ts';
 import { SEED_BATCH_CHUNKS, SEED_CONCURRENCY } from './limits.ts';
 
@@ -27,6 +28,7 @@ export interface ChunkSupply {
 
 export class ChunkExchange {
   readonly #stream: ChunkStream;
+  readonly #collector: ChunkCollector;
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #healed: Counter;
@@ -34,11 +36,13 @@ export class ChunkExchange {
 
   constructor(options: {
     stream: ChunkStream;
+    collector: ChunkCollector;
     random: Random;
     logger: Logger;
     metrics: Metrics;
   }) {
     this.#stream = options.stream;
+    this.#collector = options.collector;
     this.#random = options.random;
     this.#logger = options.logger;
     this.#healed = options.metrics.counter(
@@ -52,13 +56,19 @@ export class ChunkExchange {
   }
 
   write(digest: string, bytes: Uint8Array): Promise<void> {
+    this.#collector.touch(digest);
     return this.#stream.write(digest, bytes);
+  }
+
+  /** Takes out what nothing names any more. */
+  collect(supply: ChunkSupply, signal: AbortSignal): Promise<void> {
+    return this.#collector.pass(supply, signal);
   }
 
   /** Wrong bytes are removed, so that a node which has the chunk writes it again. */
   async read(digest: string, sizeBytesMax: number): Promise<Uint8Array | undefined> {
     if (!isDigest(digest)) throw new PopmeshError('invalid_argument', 'a chunk name is no digest');
-    const bytes = await this.#stream.read(digest);
+    const { bytes } = (await this.#stream.read(digest)) ?? {};
     if (bytes === undefined) return undefined;
     if (hash('sha256', bytes, 'hex') === digest) {
       if (bytes.length <= sizeBytesMax) return bytes;

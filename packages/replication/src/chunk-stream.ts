@@ -24,7 +24,17 @@ import type { NatsNames } from './nats-names.ts';
  */
 
 interface DirectReads {
-  getMessage(stream: string, query: { last_by_subj: string }): Promise<{ data: Uint8Array }>;
+  getMessage(
+    stream: string,
+    query: { last_by_subj: string },
+  ): Promise<{ data: Uint8Array; time: Date }>;
+}
+
+export interface StoredChunk {
+  /** Unverified. */
+  readonly bytes: Uint8Array;
+  /** By the server's wall clock. */
+  readonly writtenAtMs: number;
 }
 
 /** Subject, headers and framing of one message. */
@@ -99,16 +109,16 @@ export class ChunkStream {
     }
   }
 
-  /** Unverified. From any replica where the stream allows it: the bytes never change. */
-  async read(digest: string): Promise<Uint8Array | undefined> {
+  /** From any replica where the stream allows it: the bytes never change. */
+  async read(digest: string): Promise<StoredChunk | undefined> {
     const query = { last_by_subj: this.#names.chunkSubject(digest) };
     const stream = this.#names.chunkStream;
     try {
       try {
-        return new Uint8Array((await this.#direct.getMessage(stream, query)).data);
+        return stored(await this.#direct.getMessage(stream, query));
       } catch (caught) {
         if (!isNobodyThere(caught)) throw caught;
-        return new Uint8Array((await this.#manager.streams.getMessage(stream, query)).data);
+        return stored(await this.#manager.streams.getMessage(stream, query));
       }
     } catch (caught) {
       if (isMessageMissing(caught)) return undefined;
@@ -131,3 +141,9 @@ export class ChunkStream {
     });
   }
 }
+
+/** The client's buffers are pooled, so the bytes are copied. */
+const stored = ({ data, time }: { data: Uint8Array; time: Date }): StoredChunk => ({
+  bytes: new Uint8Array(data),
+  writtenAtMs: time.getTime(),
+});

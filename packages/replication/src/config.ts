@@ -34,6 +34,8 @@ export const replicationConfigSchema = z.strictObject({
   backoffMaxMs: z.int().positive().default(2_000),
   /** Cap of the chunk stream; -1 leaves it to the server's own limit. */
   chunkStreamBytesMax: z.int().min(-1).default(-1),
+  /** How long a chunk that no record names stays in the stream, seen over one connection. */
+  chunkCollectGraceMs: z.int().nonnegative().default(3_600_000),
 });
 
 export type ReplicationConfig = z.infer<typeof replicationConfigSchema>;

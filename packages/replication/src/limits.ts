@@ -15,6 +15,10 @@ export const SCAN_BATCH_MESSAGES = 64;
 export const SEED_CONCURRENCY = 4;
 /** After so many chunks the list of what is there is asked for again: other nodes seed too. */
 export const SEED_BATCH_CHUNKS = 256;
+/** Unused chunks removed from NATS between two looks at the registry; their bytes are held meanwhile: 8 MiB at most. */
+export const COLLECT_BATCH_CHUNKS = 32;
+/** And in one pass, so that it ends. */
+export const COLLECT_CHUNKS_MAX = 1_024;
 /** Chunks written by deploys at once; more wait, holding their bytes. */
 export const CHUNK_WRITES_WAITING_MAX = 256;
 /** Every so many reconciles believe nothing that was remembered. */

@@ -18,6 +18,7 @@ import type { NatsConnection } from 'nats';
 import { z } from 'zod';
 import { BoundedPool } from './bounded-pool.ts';
 import { ChunkChannel } from './chunk-channel.ts';
+import { ChunkCollector } from './chunk-collector.ts';
 import { ChunkExchange, type ChunkSupply } from './chunk-exchange.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import { type ReplicationConfig, replicationConfigSchema } from './config.ts';
@@ -280,11 +281,18 @@ class NatsReplication implements Replication {
       known: new KnownRecords(),
       outbox: this.#outbox,
     });
-    const exchange = new ChunkExchange({
+    const stream = new ChunkStream(connection, manager, this.#names, this.#config);
+    const { table, random } = this.#options;
+    const collector = new ChunkCollector({
       ...shared,
-      stream: new ChunkStream(connection, manager, this.#names, this.#config),
-      random: this.#options.random,
+      stream,
+      table,
+      compare: () => this.reconcileNow(),
+      graceMs: this.#config.chunkCollectGraceMs,
+      clock: this.#clock,
+      random,
     });
+    const exchange = new ChunkExchange({ ...shared, stream, collector, random });
     const watched = new BoundedPool<readonly [subject: string, envelope: Uint8Array]>(
       APPLY_CONCURRENCY,
       WATCH_QUEUE_MAX,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import {
+  type Clock,
   HybridClock,
   type MergeOutcome,
   mergeRecord,
@@ -66,8 +67,8 @@ export class TestMesh {
     return issueNodeIdentity(this.root.privateKey, id);
   }
 
-  node(id: string, config: ReplicationOptions['config']): TestNode {
-    const node = new TestNode(this, id, config);
+  node(id: string, config: ReplicationOptions['config'], clock = realClock): TestNode {
+    const node = new TestNode(this, id, config, clock);
     this.#nodes.push(node);
     return node;
   }
@@ -85,7 +86,7 @@ export class TestNode {
   readonly registry: Registry;
   readonly hybridClock = new HybridClock(realClock);
 
-  constructor(mesh: TestMesh, id: string, config: ReplicationOptions['config']) {
+  constructor(mesh: TestMesh, id: string, config: ReplicationOptions['config'], clock: Clock) {
     const cache = new CertificateCache();
     this.identity = mesh.identity(id);
     this.registry = new Registry({
@@ -99,7 +100,7 @@ export class TestNode {
       config: { backoffMinMs: 50, backoffMaxMs: 300, publishWaitMs: 60_000, ...config },
       table: this.table,
       openEnvelope: (envelope) => openRecord(mesh.root.publicKey, envelope, cache),
-      clock: realClock,
+      clock,
       random: realRandom,
     });
     this.replication.reseed({
