@@ -24,6 +24,7 @@ export const runtimeConfigSchema = z
     host: z.string().min(1).default('127.0.0.1'),
 
     componentBytesMax: positive(64 * 1024 * 1024),
+    /** CPU time of the child that prepares one component; by the clock six times as much. */
     prepareDeadlineMs: positive(10_000),
     prepareHeapMb: positive(1_024),
     prepareOutputBytesMax: positive(256 * 1024 * 1024),

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Clock, PopmeshError } from '@popmesh/contracts';
+import type { PopmeshError } from '@popmesh/contracts';
 import { type RuntimeConfigInput, runtimeConfigSchema } from '../config.ts';
 import {
   component,
@@ -38,11 +38,11 @@ describe('preparing', () => {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
-  async function preparer(name: string, config?: RuntimeConfigInput, clock = testClock) {
+  async function preparer(name: string, config?: RuntimeConfigInput) {
     const store = new PreparedStore(join(root, name), testRandom, () => testClock.now());
     await store.open();
     const parsed = runtimeConfigSchema.parse(config);
-    return { store, preparer: new Preparer({ store, config: parsed, clock }) };
+    return { store, preparer: new Preparer({ store, config: parsed, clock: testClock }) };
   }
   const artifact = (bytes: Uint8Array) => ({ digest: digestOf(bytes), load: async () => bytes });
   const refusal = async (promise: Promise<unknown>): Promise<PopmeshError> => {
@@ -138,11 +138,11 @@ describe('preparing', () => {
   });
 
   test('deadline and output cap end the child', async () => {
-    const atOnce: Clock = { ...testClock, setTimer: (_, run) => testClock.setTimer(0, run) };
-    const slow = await preparer('slow', {}, atOnce);
+    // Not a tenth of what the child needs to stand.
+    const slow = await preparer('slow', { prepareDeadlineMs: 5 });
     const late = await refusal(slow.preparer.prepare(artifact(guest), 64, never));
     assert.equal(late.details.limit, 'prepareDeadlineMs');
-    // In no time it has not seen the component, which so is not to blame.
+    // In so short a time it has not seen the component, which so is not to blame.
     assert.equal(late.code, 'unavailable');
     const small = await preparer('small', { prepareOutputBytesMax: 10_000 });
     const large = await refusal(small.preparer.prepare(artifact(guest), 64, never));

@@ -5,10 +5,12 @@ import { type Clock, PopmeshError } from '@popmesh/contracts';
 import type { ComponentFacts } from '../check/component.ts';
 import { mismatch, surround } from '../check/signatures.ts';
 import type { DoorName } from '../worker/door.ts';
+import { cpuMsOf, limitTime } from './child-time.ts';
 import { CHILD_STANDS } from './generate-options.ts';
 import { jcoFolders } from './jco-location.ts';
 
 export interface TranspileLimits {
+  /** Of the child's CPU time (child-time.ts). */
   readonly deadlineMs: number;
   readonly heapMb: number;
   readonly outputBytesMax: number;
@@ -62,15 +64,11 @@ export async function transpileInChild(
     child.kill('SIGKILL');
   };
   const collected: Collected = { parts: [], sizeBytes: 0, stderr: '' };
-  const deadline = clock.setTimer(limits.deadlineMs, () => {
-    const details = { limit: 'prepareDeadlineMs', max: limits.deadlineMs };
-    refuse(
-      hasStood(collected)
-        ? new PopmeshError('invalid_component', 'Preparing the component took too long', {
-            details,
-          })
-        : new PopmeshError('unavailable', 'The transpiler did not start in time', { details }),
-    );
+  const deadline = limitTime({
+    limitMs: limits.deadlineMs,
+    clock,
+    cpuMs: async () => (child.pid === undefined ? undefined : await cpuMsOf(child.pid)),
+    onOver: (isSpent) => refuse(tooLate(isSpent && hasStood(collected), limits.deadlineMs)),
   });
   const onAbort = (): void => refuse(new PopmeshError('cancelled', 'Preparing was cancelled'));
   signal.addEventListener('abort', onAbort, { once: true });
@@ -137,6 +135,14 @@ interface Collected {
 }
 
 const hasStood = ({ parts }: Collected): boolean => parts[0]?.[0] === CHILD_STANDS;
+
+/** Not the component's fault where it has not been seen, or the machine gave the child no time. */
+function tooLate(isItsFault: boolean, max: number): PopmeshError {
+  const details = { limit: 'prepareDeadlineMs', max };
+  return isItsFault
+    ? new PopmeshError('invalid_component', 'Preparing the component took too long', { details })
+    : new PopmeshError('unavailable', 'The transpiler had too little time', { details });
+}
 
 const notStarted = (cause: unknown): PopmeshError =>
   new PopmeshError('unavailable', 'The transpiler could not be started', { cause });
