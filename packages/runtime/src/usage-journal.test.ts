@@ -201,6 +201,7 @@ describe('usage on disk', () => {
         return [...files.values()].flat().reduce((sum, line) => sum + line.requests, 0);
       };
       await serve(5);
+      node.send(0);
       while ((await onDisk()) < 5) await testClock.sleep(50);
       await serve(3);
       node.kill('SIGKILL');

@@ -1,25 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { noMetrics, silentLogger } from '@popmesh/contracts';
+import { type Clock, noMetrics, silentLogger } from '@popmesh/contracts';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { createRuntime } from '../index.ts';
 import { buildGuest } from './guests.ts';
 import { digestOf, testClock, testRandom } from './harness.ts';
 
 /**
- * Run by a test as a node that will be killed: serves some requests shortly before a minute of
- * its clock ends, waits for that minute to be on disk, serves more, and says so.
+ * Run by a test as a node that will be killed: serves as many requests as it is told, and ends a
+ * minute of its clock, which stands still otherwise, when it is told 0.
  */
 
 const [directory = ''] = process.argv.slice(2);
 const MINUTE_MS = 60_000;
-/** The wall clock of this node is late by so much that its minute ends some seconds from now: after the deploy. */
-const lateMs = (Date.now() + 6_000) % MINUTE_MS;
+/** To the end of the minute: a time that nobody else waits for. */
+const LEFT_MS = 30_123;
+let nowMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS + MINUTE_MS - LEFT_MS;
+let endMinute = (): void => {};
+const clock: Clock = {
+  ...testClock,
+  now: () => nowMs,
+  setTimer: (ms, run) => {
+    if (ms !== LEFT_MS) return testClock.setTimer(ms, run);
+    endMinute = run;
+    return { cancel: () => {} };
+  },
+};
 
 const runtime = createRuntime({
   directory,
   identity: { node: 'n1', pop: 'fra', region: 'eu' },
   config: { spareExecutors: 0 },
-  clock: { ...testClock, now: () => Date.now() - lateMs },
+  clock,
   random: testRandom,
   logger: silentLogger,
   metrics: noMetrics,
@@ -49,6 +60,10 @@ async function serve(count: number): Promise<void> {
 }
 
 process.on('message', (count: number) => {
-  void serve(count).then(() => process.send?.(count));
+  if (count > 0) void serve(count).then(() => process.send?.(count));
+  else {
+    nowMs += MINUTE_MS;
+    endMinute();
+  }
 });
 process.send?.(runtime.executors()[0]?.pid);
