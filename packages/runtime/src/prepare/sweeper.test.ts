@@ -6,9 +6,7 @@ import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { Harness, testClock } from '../testing/harness.ts';
 import type { Prepared } from './preparer.ts';
 
-test('what no deployed version uses goes, while what is served goes on; a rollback prepares again', {
-  timeout: 120_000,
-}, async () => {
+test('what no deployed version uses goes, while what is served goes on; a rollback prepares again', async () => {
   const harness = await Harness.start({ preparedUnusedMb: 0, preparedSweepMs: 1 });
   const isThere = ({ directory }: Prepared): Promise<boolean> =>
     access(directory).then(
