@@ -6,6 +6,7 @@ import type { FunctionEntry } from './directory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { sendError } from './platform-error.ts';
 import { StreamBody } from './request-body.ts';
+import { requestTrailers } from './request-headers.ts';
 import {
   headerValue,
   responseHeaders,
@@ -17,7 +18,8 @@ import { type Failure, mayRetry, needsBudget } from './retry-policy.ts';
 import { choose, type Route } from './selection.ts';
 import type { ClientPlace, Topology } from './topology.ts';
 import type { Traffic } from './traffic.ts';
-import type { Upstreams } from './upstreams.ts';
+import { dispatchWithTrailers } from './trailing-request.ts';
+import { BODY_STALL_MS, type Upstreams } from './upstreams.ts';
 
 /** What every exchange works with; one per gateway. */
 export interface ExchangeTools {
@@ -38,6 +40,7 @@ export interface ExchangeRequest {
   /** Flat pairs, complete but for what changes from try to try. */
   readonly headers: string[];
   readonly idempotent: boolean;
+  readonly announcesTrailers: boolean;
   readonly place: ClientPlace;
   readonly requestId: string;
   readonly startedAt: number;
@@ -136,6 +139,19 @@ export class Exchange implements AttemptOwner {
     this.#tools.traffic.attempts += 1;
     const attempt = new Attempt(this, endpoint, route, now);
     this.#attempt = attempt;
+    if (this.#body instanceof StreamBody && this.#request.announcesTrailers) {
+      const { clock, config } = this.#tools;
+      const { address } = endpoint;
+      const { connectTimeoutMs } = config.health;
+      const trailers = () => requestTrailers(this.#req.rawTrailers);
+      const body = this.#body.open();
+      const target = { address, path, method, headers, body, trailers };
+      dispatchWithTrailers(
+        { ...target, connectTimeoutMs, bodyStallMs: BODY_STALL_MS, clock },
+        attempt,
+      );
+      return;
+    }
     const body = this.#body instanceof StreamBody ? this.#body.open() : this.#body;
     this.#tools.upstreams
       .pool(endpoint)

@@ -62,6 +62,7 @@ export class Front {
         place,
         requestId,
         startedAt,
+        announcesTrailers: head.announcesTrailers,
         timeoutMs: Math.min(claimedTimeoutMs(head.timeoutMs), entry.timeoutMs),
       },
       req,

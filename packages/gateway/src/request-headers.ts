@@ -24,6 +24,7 @@ const TIMEOUT_MS = 14;
 const CLIENT_KEY = 15;
 const TRACEPARENT = 16;
 const IDEMPOTENCY_KEY = 17;
+const TRAILER = 18;
 
 const RULES: ReadonlyMap<string, number> = new Map([
   ['host', HOST],
@@ -35,7 +36,7 @@ const RULES: ReadonlyMap<string, number> = new Map([
   ['proxy-connection', DROP],
   ['proxy-authorization', DROP],
   ['te', DROP],
-  ['trailer', DROP],
+  ['trailer', TRAILER],
   // node:http has answered 100 already.
   ['expect', DROP],
   ['http2-settings', DROP],
@@ -98,6 +99,8 @@ export class RequestHead {
   clientKey: string | undefined;
   traceId: string | undefined;
   idempotencyKey = false;
+  /** Trailers will come behind the body. */
+  announcesTrailers = false;
   /** Why the request is refused with 400; undefined when it is fine. */
   refusal: string | undefined;
 
@@ -180,6 +183,9 @@ export function readRequestHead(raw: readonly string[], trusted: boolean): Reque
         if (trusted) head.traceId = /^00-([0-9a-f]{32})-/.exec(value)?.[1];
         out.push(name, value);
         break;
+      case TRAILER:
+        head.announcesTrailers = true;
+        break;
       case IDEMPOTENCY_KEY:
         head.idempotencyKey = value.length > 0;
         out.push(name, value);
@@ -190,6 +196,16 @@ export function readRequestHead(raw: readonly string[], trusted: boolean): Reque
     head.refusal = 'Content-Length together with Transfer-Encoding';
   } else if (connection !== undefined) dropNamed(out, connection);
   return head;
+}
+
+/** What may go on of a request's trailers, as pairs for `addTrailers`: nothing that a head would lose. */
+export function requestTrailers(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    if (ruleOf(name) === KEEP) pairs.push([name, raw[i + 1] as string]);
+  }
+  return pairs;
 }
 
 /** Headers named by `connection` belong to the hop. */

@@ -14,7 +14,7 @@ export interface UpstreamOptions {
 /** Below the 5 s after which node:http closes idle connections, so that we close first. */
 const IDLE_CONNECTION_MS = 4_000;
 /** Longest silence in the middle of a response body. */
-const BODY_STALL_MS = 60_000;
+export const BODY_STALL_MS = 60_000;
 
 export class Upstreams {
   readonly #options: UpstreamOptions;
