@@ -169,7 +169,7 @@ test(
     }),
 );
 
-const CRASHES = Number(process.env.POPMESH_CRASHES ?? 12);
+const CRASHES = Number(process.env.POPMESH_CRASHES ?? 6);
 
 test(`kill -9 while writing, ${CRASHES} times: no torn file, nothing acknowledged is lost`, () =>
   inFolder(async (directory) => {

@@ -18,7 +18,7 @@ async function inMesh(
 }
 
 test('members find each other through one seed, and a deploy reaches all of 3 to 20 within 300 ms', () =>
-  forSeeds(50, async (seed) => {
+  forSeeds(24, async (seed) => {
     const faults = { delayMs: 4, jitterMs: 3 };
     await inMesh({ seed, faults }, async (mesh) => {
       const count = 3 + (seed % 18);
@@ -33,7 +33,7 @@ test('members find each other through one seed, and a deploy reaches all of 3 to
   }));
 
 test('a split with conflicting changes heals to one winner, on every member', () =>
-  forSeeds(50, async (seed) => {
+  forSeeds(25, async (seed) => {
     const faults = { delayMs: 10, jitterMs: 8, duplication: 0.05, loss: 0.02 };
     await inMesh({ seed, faults, config: { profile: 'local' } }, async (mesh) => {
       const count = 5 + (seed % 4);
@@ -79,7 +79,7 @@ test('at 10 % loss and 100 ± 50 ms nobody is ever believed dead', () =>
   }));
 
 test('a killed member is found dead, restarts with a higher incarnation, and is alive again in 2 s', () =>
-  forSeeds(50, async (seed) => {
+  forSeeds(30, async (seed) => {
     const faults = { delayMs: 1, jitterMs: 1 };
     await inMesh({ seed, faults, config: { profile: 'local' } }, async (mesh) => {
       await mesh.grow(3 + (seed % 3));

@@ -72,7 +72,7 @@ async function readAll(directory: string): Promise<readonly StoredRecord[]> {
   return records;
 }
 
-test('a log cut at any byte of its last records opens, without a torn record', async () => {
+test('a log cut at any byte of its last record opens, without a torn record', async () => {
   await inFolder(async (directory) => {
     const persistence = diskPersistence({ directory, logger: silentLogger });
     await persistence.open();
@@ -83,7 +83,7 @@ test('a log cut at any byte of its last records opens, without a torn record', a
     }
     await persistence.close();
     const whole = await readFile(join(directory, 'records.log'));
-    for (let cut = (ends[1] as number) - 1; cut <= whole.length; cut++) {
+    for (let cut = (ends[3] as number) - 1; cut <= whole.length; cut++) {
       const copy = `${directory}-cut`;
       await cp(directory, copy, { recursive: true });
       try {

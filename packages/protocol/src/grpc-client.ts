@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
+import { PopmeshError } from '@popmesh/contracts';
 import { fromServiceError } from './grpc-errors.ts';
 import { type CallOptions, methodDefinition, type ServiceClient } from './grpc-service.ts';
 import { serverNameOf } from './grpc-tls.ts';
@@ -11,21 +12,32 @@ export type ClosableClient<S extends DescService> = ServiceClient<S> & { close()
 // tidy-allow: grpc-js takes deadlines as wall-clock dates and no clock of ours
 const deadline = (options: CallOptions): Date => new Date(Date.now() + options.timeoutMs);
 
+/** A closed channel is the one thing that grpc-js throws instead of telling by a status. */
+function unlessClosed<T>(address: string, begin: () => T): T {
+  try {
+    return begin();
+  } catch (cause) {
+    throw new PopmeshError('unavailable', `the channel to ${address} is closed`, { cause });
+  }
+}
+
 function unary(client: Client, address: string, method: DescMethod) {
   const definition = methodDefinition(method);
   return (request: unknown, options: CallOptions): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const call = client.makeUnaryRequest(
-        definition.path,
-        definition.requestSerialize,
-        definition.responseDeserialize,
-        request,
-        { deadline: deadline(options) },
-        (error, value) => {
-          options.signal?.removeEventListener('abort', abort);
-          if (error) reject(fromServiceError(error, address));
-          else resolve(value);
-        },
+      const call = unlessClosed(address, () =>
+        client.makeUnaryRequest(
+          definition.path,
+          definition.requestSerialize,
+          definition.responseDeserialize,
+          request,
+          { deadline: deadline(options) },
+          (error, value) => {
+            options.signal?.removeEventListener('abort', abort);
+            if (error) reject(fromServiceError(error, address));
+            else resolve(value);
+          },
+        ),
       );
       const abort = (): void => call.cancel();
       if (options.signal?.aborted) abort();
@@ -36,12 +48,14 @@ function unary(client: Client, address: string, method: DescMethod) {
 function serverStream(client: Client, address: string, method: DescMethod) {
   const definition = methodDefinition(method);
   return async function* (request: unknown, options: CallOptions): AsyncGenerator<unknown> {
-    const call = client.makeServerStreamRequest(
-      definition.path,
-      definition.requestSerialize,
-      definition.responseDeserialize,
-      request,
-      { deadline: deadline(options) },
+    const call = unlessClosed(address, () =>
+      client.makeServerStreamRequest(
+        definition.path,
+        definition.requestSerialize,
+        definition.responseDeserialize,
+        request,
+        { deadline: deadline(options) },
+      ),
     );
     const abort = (): void => call.cancel();
     if (options.signal?.aborted) abort();

@@ -107,3 +107,17 @@ test('a peer that is not there is unavailable; a port that is taken says so', as
     code: 'address_in_use',
   });
 });
+
+test('calls through a closed client are refused by code, those under way end', async () => {
+  const closing = createClient(Mesh, server.address);
+  const underWay = closing.push({}, call);
+  closing.close();
+  await assert.rejects(underWay, { name: 'PopmeshError', code: 'peer_unavailable' });
+  await assert.rejects(closing.push({}, call), { code: 'unavailable' });
+  await assert.rejects(
+    async () => {
+      for await (const _ of closing.tailLogs({}, call)) assert.fail();
+    },
+    { code: 'unavailable' },
+  );
+});
