@@ -177,12 +177,11 @@ class NodeRuntime implements Runtime {
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       this.#over.abort();
-      this.#preparer.cancelAll();
-      const swept = this.#sweeper.stop();
+      const prepared = Promise.all([this.#preparer.stop(), this.#sweeper.stop()]);
       const executors = [...this.#executors.values(), ...this.#leaving];
       await Promise.all(executors.map((it) => it.stop(STOP_GRACE_MS)));
       await this.#spares.stop();
-      await swept;
+      await prepared;
       await this.#journal.stop();
     })();
     return this.#stopping;

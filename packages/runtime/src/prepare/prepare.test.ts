@@ -159,6 +159,40 @@ describe('preparing', () => {
     assert.ok((await second).directory);
   });
 
+  test('a stop ends what is being prepared, and nothing is written afterwards', async () => {
+    const { preparer: it } = await preparer('stop');
+    const bytes = [guest, await buildGuest(OTHER)];
+    const loaded = Promise.withResolvers<void>();
+    const running = bytes.map((component) =>
+      refusal(
+        it.prepare(
+          {
+            digest: digestOf(component),
+            load: async () => {
+              loaded.resolve();
+              return component;
+            },
+          },
+          64,
+          never,
+        ),
+      ),
+    );
+    await loaded.promise;
+    await it.stop();
+    assert.deepEqual(await readdir(join(root, 'stop')), ['shared']);
+    for (const { code } of await Promise.all(running)) assert.equal(code, 'cancelled');
+    assert.equal((await refusal(it.prepare(artifact(guest), 64, never))).code, 'unavailable');
+  });
+
+  test('nor does a stop wait for bytes that do not come', async () => {
+    const { preparer: it } = await preparer('stop-loading');
+    const loading = { digest: digestOf(guest), load: () => new Promise<Uint8Array>(() => {}) };
+    const waiting = refusal(it.prepare(loading, 64, never));
+    await it.stop();
+    assert.equal((await waiting).code, 'cancelled');
+  });
+
   test('any damaged file is found at load, the folder made again', async () => {
     const { store, preparer: it } = await preparer('damage');
     const prepared = await it.prepare(artifact(guest), 64, never);

@@ -66,6 +66,7 @@ export class Preparer {
   readonly #skeletons = new Map<string, Promise<Usable>>();
   /** By key: where to get the component again, should its files be damaged. */
   readonly #known = new Map<string, { artifact: Artifact; memoryMb: number }>();
+  #stopped = false;
   /** Children that were started. */
   transpiled = 0;
   #waiting = 0;
@@ -129,6 +130,7 @@ export class Preparer {
     memoryMb: number,
     signal: AbortSignal,
   ): Promise<Prepared> {
+    if (this.#stopped) throw new PopmeshError('unavailable', 'The runtime is stopping');
     let flight = this.#running.get(key);
     if (flight === undefined) {
       const abort = new AbortController();
@@ -141,9 +143,13 @@ export class Preparer {
     return await untilAborted(flight.promise, signal);
   }
 
-  /** Ends what runs; used on stop. */
-  cancelAll(): void {
-    for (const { abort } of this.#running.values()) abort.abort();
+  /** Ends what runs, and waits for what is being written: nothing of it comes later. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const reason = new PopmeshError('cancelled', 'Preparing was cancelled');
+    for (const { abort } of this.#running.values()) abort.abort(reason);
+    const running = this.#running.values().map(({ promise }) => promise);
+    await Promise.allSettled([...running, ...this.#removing.values()]);
   }
 
   async #run(
@@ -162,7 +168,7 @@ export class Preparer {
     if (held !== undefined) {
       return { digest: held.digest, door: held.door, directory, memoryMb };
     }
-    const bytes = await artifact.load();
+    const bytes = await untilAborted(artifact.load(), signal);
     if (sha256(bytes) !== artifact.digest) {
       throw new PopmeshError('digest_mismatch', 'The component is not what its digest says');
     }
@@ -317,7 +323,8 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
   let onAbort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(new PopmeshError('cancelled', 'Preparing was cancelled'));
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
     return await Promise.race([promise, aborted]);
