@@ -5,7 +5,15 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +25,7 @@ const tools = join(root, '.tools');
 const PNPM_VERSION = '12.21.0';
 const NPM_FLAGS = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
 const pnpm = join(tools, 'node_modules', '.bin', 'pnpm');
+const TURN_POLL_MS = 100;
 
 const digestOf = (...files) => {
   const hash = createHash('sha256');
@@ -57,11 +66,78 @@ function ensurePnpm() {
   writeFileSync(stamp, PNPM_VERSION);
 }
 
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function pidIn(file) {
+  try {
+    return Number(readFileSync(file, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+/** The turn of one that was killed. If it is another's by now, that one gets it back. */
+function takeAway(file, holder) {
+  const aside = `${file}.${process.pid}.left`;
+  try {
+    renameSync(file, aside);
+    if (pidIn(aside) !== holder) linkSync(aside, file);
+  } catch {
+    // Somebody else was first.
+  }
+  rmSync(aside, { force: true });
+}
+
+/** One at a time, by a file with the pid of whose turn it is; answers how to end the turn. */
+export function takeTurn(file) {
+  const own = `${file}.${process.pid}`;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(own, String(process.pid));
+  try {
+    for (let told = false; ; ) {
+      try {
+        // A link, so that the pid is in it from the first moment on.
+        linkSync(own, file);
+        return () => rmSync(file, { force: true });
+      } catch (error) {
+        if (error.code !== 'EEXIST') throw error;
+      }
+      const holder = pidIn(file);
+      if (holder !== 0 && !isAlive(holder)) takeAway(file, holder);
+      else if (!told && holder !== 0) {
+        console.error(`set-up: waiting for the set-up of process ${holder}…`);
+        told = true;
+      }
+      Atomics.wait(pause, 0, 0, TURN_POLL_MS);
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
 /** Installs what is missing. Seconds on a fresh machine, milliseconds afterwards. */
 export function setUp() {
   const digest = digestOf(join(root, 'pnpm-lock.yaml'), join(root, 'pnpm-workspace.yaml'));
   const stamp = join(root, 'node_modules', '.popmesh-set-up');
-  if (isStamped(stamp, digest) && existsSync(node26)) return;
+  const isDone = () => isStamped(stamp, digest) && existsSync(node26);
+  if (isDone()) return;
+  // `npm start` and `npm test` in two terminals of a new clone would take each other's files.
+  const endTurn = takeTurn(join(root, '.popmesh', 'set-up.lock'));
+  process.once('exit', endTurn);
+  if (!isDone()) install(stamp, digest);
+  process.off('exit', endTurn);
+  endTurn();
+}
+
+function install(stamp, digest) {
   const startedAt = Date.now();
   ensurePnpm();
   console.error('set-up: installing packages (Node 26, jco, workerd… about 800 MB on disk)…');

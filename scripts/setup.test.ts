@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+test('set-ups take turns, also after one that was killed in its turn', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'popmesh-set-up-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [lock, log] = [join(folder, 'locks', 'set-up.lock'), join(folder, 'log')];
+  const script = `
+    import { appendFileSync } from 'node:fs';
+    import { takeTurn } from ${JSON.stringify(new URL('setup.mjs', import.meta.url).href)};
+    for (let turn = 0; turn < 3; turn++) {
+      const end = takeTurn(${JSON.stringify(lock)});
+      appendFileSync(${JSON.stringify(log)}, 'in ' + process.pid + '\\n');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      appendFileSync(${JSON.stringify(log)}, 'out ' + process.pid + '\\n');
+      end();
+    }`;
+  const run = (): Promise<number | null> =>
+    new Promise((resolve) =>
+      spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' }).once(
+        'exit',
+        resolve,
+      ),
+    );
+  assert.deepEqual(await Promise.all([run(), run(), run(), run()]), [0, 0, 0, 0]);
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  assert.equal(lines.length, 24);
+  for (let i = 0; i < lines.length; i += 2) {
+    assert.equal(lines[i + 1], lines[i]?.replace('in', 'out'), 'nobody between in and out');
+  }
+  writeFileSync(lock, '4194305');
+  assert.equal(await run(), 0);
+  assert.deepEqual(readdirSync(join(folder, 'locks')), []);
+});
