@@ -14,8 +14,9 @@ export const systemLookup: Lookup = (hostname) => dnsLookup(hostname, { all: tru
 /**
  * Connects to an address that was checked, never to a name: the name is resolved once, every
  * address it has must pass, and the socket goes to one of exactly these, so that a second
- * answer of the name server (rebinding) is never asked for. A kept-alive connection was
- * checked when it was made.
+ * answer of the name server (rebinding) is never asked for. Where the first cannot be reached
+ * the first of the other family is tried: many a host has no IPv6, and its resolver names such
+ * addresses all the same. A kept-alive connection was checked when it was made.
  */
 export function createConnector(options: {
   readonly check: AddressCheck;
@@ -26,21 +27,23 @@ export function createConnector(options: {
   return (target, callback) => {
     const hostname = bareHost(target.hostname);
     const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
-    resolveChecked(hostname, port, options).then(
-      (address) => {
-        const servername = isIP(hostname) === 0 ? (target.servername ?? hostname) : '';
-        connect(
-          { ...target, hostname: address, host: address, port: String(port), servername },
-          (error, socket) => {
-            if (error !== null) callback(error, null);
-            else if (!reached(socket, address)) {
-              socket.destroy();
-              callback(denied(hostname), null);
-            } else callback(null, socket);
-          },
-        );
-      },
-      (error: unknown) => callback(PopmeshError.from(error, 'peer_unavailable'), null),
+    const connectTo = ([address = '', ...others]: readonly string[]): void => {
+      const servername = isIP(hostname) === 0 ? (target.servername ?? hostname) : '';
+      connect(
+        { ...target, hostname: address, host: address, port: String(port), servername },
+        (error, socket) => {
+          if (error !== null) {
+            if (others.length > 0) connectTo(others);
+            else callback(error, null);
+          } else if (!reached(socket, address)) {
+            socket.destroy();
+            callback(denied(hostname), null);
+          } else callback(null, socket);
+        },
+      );
+    };
+    resolveChecked(hostname, port, options).then(connectTo, (error: unknown) =>
+      callback(PopmeshError.from(error, 'peer_unavailable'), null),
     );
   };
 }
@@ -53,14 +56,15 @@ const reached = (socket: Socket, address: string): boolean =>
   new URL(`http://[${socket.remoteAddress}]/`).hostname ===
     new URL(`http://[${address}]/`).hostname;
 
+/** The addresses to try, in this order. */
 async function resolveChecked(
   hostname: string,
   port: number,
   options: { check: AddressCheck; lookup: Lookup; clock: Clock },
-): Promise<string> {
+): Promise<string[]> {
   if (isIP(hostname) !== 0) {
     if (!options.check(hostname, port)) throw denied(hostname);
-    return hostname;
+    return [hostname];
   }
   const found = await within(options.clock, options.lookup(hostname), hostname);
   const [first] = found;
@@ -70,7 +74,8 @@ async function resolveChecked(
   }
   // One bad address is enough: a name with a public and a private one is a trick or a mistake.
   for (const { address } of found) if (!options.check(address, port)) throw denied(hostname);
-  return first.address;
+  const other = found.find(({ family }) => family !== first.family);
+  return other === undefined ? [first.address] : [first.address, other.address];
 }
 
 function within<T>(clock: Clock, work: Promise<T>, hostname: string): Promise<T> {

@@ -138,6 +138,24 @@ test('a name with one private address among public ones is denied', async (t) =>
   });
 });
 
+test('of a name with addresses of both families the one that can be reached is', async (t) => {
+  const port = await serve(t, (_, response) => response.end('by IPv4'));
+  const lookup = async () => [
+    // Nobody listens there, and many a machine has no such address at all.
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ];
+  const allowPrivate = [`127.0.0.1:${port}`, `[::1]:${port}`];
+  const both = openTo(t, port, { lookup, allowPrivate });
+  const { body } = await both.fetch(request(`http://origin.test:${port}/`), never);
+  assert.equal(await text(body), 'by IPv4');
+  // That the second may be reached does not make up for the first.
+  const one = openTo(t, port, { lookup });
+  await assert.rejects(one.fetch(request(`http://origin.test:${port}/`), never), {
+    code: 'outbound_denied',
+  });
+});
+
 test('rebinding: the name is asked once per connection, and only checked addresses are used', async (t) => {
   let asked = 0;
   const port = await serve(t, (_, response) => response.end('ok'));
