@@ -127,7 +127,7 @@ describe('trailers that come', () => {
     outbound.begin();
     const { body } = await outbound.fetch(
       { method: 'GET', url: `http://127.0.0.1:${port}/`, headers: [], body: { kind: 'none' } },
-      AbortSignal.timeout(10_000),
+      new AbortController().signal,
     );
     const future = finish(incoming(body));
     await future.subscribe().block();
