@@ -22,6 +22,8 @@ export interface JavaScriptFunction {
 
 /** Any project's configuration does: what counts here is given to the runtime. */
 const CONFIG = new URL('../../examples/hello-js', import.meta.url).pathname;
+/** One for each user of the machine: what another made is not ours to write, nor to trust. */
+const BUILDS = join(tmpdir(), `popmesh-conformance-builds-${process.getuid?.() ?? 0}`);
 const ID = 'default/subject' as Parameters<Harness['deploy']>[0];
 
 export async function startFunction(file: string, init: Config = {}): Promise<JavaScriptFunction> {
@@ -36,7 +38,7 @@ export async function startFunction(file: string, init: Config = {}): Promise<Ja
       build: {},
       config: (await loadProject(CONFIG)).config,
     },
-    { cacheDirectory: join(tmpdir(), 'popmesh-conformance-builds') },
+    { cacheDirectory: BUILDS },
   );
   const harness = await Harness.start();
   await harness.deploy(ID, init, component).catch(async (error: unknown) => {

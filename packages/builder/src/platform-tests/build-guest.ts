@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,9 +15,15 @@ import { type GuestHost, hostFor } from './host-double.ts';
  * temporary folder by the hash of its bundle, since a build takes seconds and tests run often.
  */
 
-const CACHE = join(tmpdir(), 'popmesh-platform-tests');
-/** Part of the cache key: raise it when the steps below change. */
-const STEPS = 'jco-transpile 0.15.0, componentize-qjs 0.4.5, 3';
+/** One for each user of the machine: what another made is not ours to write, nor to trust. */
+const CACHE = join(tmpdir(), `popmesh-platform-tests-${process.getuid?.() ?? 0}`);
+const { dependencies } = createRequire(import.meta.url)('../../package.json') as {
+  dependencies: Record<string, string>;
+};
+/** Part of the cache key: raise the number when the steps below change. */
+const STEPS = `${dependencies['@bytecodealliance/jco-transpile']} ${dependencies['componentize-qjs']} 4`;
+/** The bundler has a deadline of its own. */
+const never = new AbortController().signal;
 
 export interface WireBody {
   tag: 'none' | 'text' | 'bytes' | 'pipe';
@@ -53,13 +60,10 @@ interface Glue {
   }>;
 }
 
-async function prepare(main: string): Promise<string> {
-  const { code } = await bundle(
-    { folder: dirname(main), main: basename(main) },
-    AbortSignal.timeout(60_000),
-  );
-  const folder = join(CACHE, createHash('sha256').update(STEPS).update(code).digest('hex'));
-  if ((await readdir(folder).catch(() => [])).length > 0) return folder;
+async function prepare(main: string, cache: string): Promise<string> {
+  const { code } = await bundle({ folder: dirname(main), main: basename(main) }, never);
+  const folder = join(cache, createHash('sha256').update(STEPS).update(code).digest('hex'));
+  if (await isWhole(folder)) return folder;
   const { component } = await componentize({
     jsSource: code,
     witPath: WIT_PATH,
@@ -73,16 +77,40 @@ async function prepare(main: string): Promise<string> {
     nodejsCompat: false,
     wasiShim: false,
   });
-  await mkdir(CACHE, { recursive: true });
-  const draft = await mkdtemp(join(CACHE, 'draft-'));
-  await writeFile(join(draft, 'package.json'), '{"type":"module"}');
-  for (const [name, bytes] of Object.entries(files)) {
-    if (name.endsWith('.d.ts')) continue;
-    await writeFile(join(draft, name), name === 'guest.js' ? encodeWhole(bytes) : bytes);
-  }
-  // Whoever is first wins; the others hold the same files.
-  await rename(draft, folder).catch(() => rm(draft, { recursive: true }));
+  const kept = Object.entries(files).filter(([name]) => !name.endsWith('.d.ts'));
+  await place(
+    folder,
+    Object.fromEntries(
+      kept.map(([name, bytes]) => [name, name === 'guest.js' ? encodeWhole(bytes) : bytes]),
+    ),
+  );
   return folder;
+}
+
+/** Temporary folders are swept by age, file by file. */
+async function isWhole(folder: string): Promise<boolean> {
+  const manifest = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
+  if (manifest === undefined) return false;
+  const there = new Set(await readdir(folder));
+  return (JSON.parse(manifest) as { files: string[] }).files.every((name) => there.has(name));
+}
+
+/** All of the files at once, whoever else does the same: the first wins, the others hold the same. */
+async function place(folder: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const draft = await mkdtemp(`${folder}-`);
+  for (const [name, content] of Object.entries(files)) await writeFile(join(draft, name), content);
+  const manifest = { type: 'module', files: Object.keys(files) };
+  await writeFile(join(draft, 'package.json'), JSON.stringify(manifest));
+  const isThere = await rename(draft, folder).then(
+    () => false,
+    () => true,
+  );
+  if (isThere && !(await isWhole(folder))) {
+    await rename(folder, `${draft}-swept`);
+    await rename(draft, folder).catch(() => {});
+  }
+  for (const rest of [draft, `${draft}-swept`]) await rm(rest, { recursive: true, force: true });
 }
 
 /**
@@ -101,8 +129,10 @@ const encodeWhole = (glue: Uint8Array): string =>
 export async function startGuest(
   source: { file: string } | { code: string },
   config: Record<string, unknown> = {},
+  cache = CACHE,
 ): Promise<{ handle: Handle; host: GuestHost }> {
-  const folder = await prepare('file' in source ? source.file : await write(source.code));
+  const main = 'file' in source ? source.file : await sourceFile(source.code, cache);
+  const folder = await prepare(main, cache);
   const glue = (await import(pathToFileURL(join(folder, 'guest.js')).href)) as Glue;
   const host = hostFor(config);
   const { handle, settle } = await glue.instantiate(
@@ -126,9 +156,8 @@ export async function startGuest(
   };
 }
 
-async function write(code: string): Promise<string> {
-  const folder = join(CACHE, 'sources', createHash('sha256').update(code).digest('hex'));
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'index.ts'), code);
+async function sourceFile(code: string, cache: string): Promise<string> {
+  const folder = join(cache, 'sources', createHash('sha256').update(code).digest('hex'));
+  await place(folder, { 'index.ts': code });
   return join(folder, 'index.ts');
 }
