@@ -63,8 +63,13 @@ export class BuildCache {
 
   async #write(file: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${file}.${randomUUID()}.tmp`;
-    await writeFile(temporary, bytes);
-    await rename(temporary, file);
+    try {
+      await writeFile(temporary, bytes);
+      await rename(temporary, file);
+    } catch (caught) {
+      await rm(temporary, { force: true });
+      throw caught;
+    }
   }
 
   /** Oldest use first. */
