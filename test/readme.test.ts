@@ -11,7 +11,7 @@ import { canConnect, until } from './integration/process.ts';
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 /** A guard against hanging, for machines of any speed. */
-const COMMAND_MS_MAX = 300_000;
+const COMMAND_MS_MAX = 400_000;
 
 const blocks = (language: string): string[] =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
@@ -156,6 +156,7 @@ describe('README.md', () => {
   test('a function of one’s own is made, deployed and answers', async () => {
     const { code, output } = await run(shell[4] as string, alias());
     assert.equal(code, 0, output);
+    assert.match(output, /http:\/\/my-function\.localhost/);
   });
 
   test('the TypeScript snippet is a function', async () => {

@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 
 const POLL_MS = 25;
 /** Guards against hanging, for machines of any speed. */
-const COMMAND_MS_MAX = 300_000;
-const WAIT_MS_MAX = 120_000;
+const COMMAND_MS_MAX = 400_000;
+const WAIT_MS_MAX = 300_000;
 
 /** Polls until `probe` holds; a wait that ends in vain says what it waited for. */
 export async function until(probe: () => boolean | Promise<boolean>, what: string): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { trailersGuest } from '../../packages/runtime/src/testing/trailers-guest.ts';
 import { BERLIN, FRA, TestMesh } from './mesh.ts';
+import { until } from './process.ts';
 
 test('a function gets the trailers of a request, and the client those of its answer', async (t) => {
   const mesh = await TestMesh.start([FRA], { nats: false });
@@ -14,10 +15,15 @@ test('a function gets the trailers of a request, and the client those of its ans
   const file = join(mesh.directory, 'trailers.wasm');
   await writeFile(file, await trailersGuest());
   await mesh.popmeshJson('deploy', file);
+  const path = '/default/trailers/';
+  await until(
+    async () => (await mesh.popThatAnswers(path, BERLIN).catch(() => '')) === 'fra',
+    'the gateway to know of it',
+  );
   const sent = request({
     host: '127.0.0.1',
     port: mesh.gatewayPort,
-    path: '/default/trailers/',
+    path,
     method: 'POST',
     agent: false,
     headers: { 'popmesh-client-location': BERLIN, trailer: 'x-sum' },

@@ -12,8 +12,9 @@ import { neutralise } from '../terminal/neutralise.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { durationText } from '../terminal/words.ts';
 import { Deployments, type Served } from './deployments.ts';
+import { untilGatewayKnows } from './gateway-view.ts';
 import { endLeftoverNats, LocalMesh } from './local-mesh.ts';
-import { apiOfPlace, type MeshFacts, PORT_NAMES } from './member-configs.ts';
+import { apiOfPlace, type MeshFacts, PORT_NAMES, portOf } from './member-configs.ts';
 import { GATEWAY_ID, PLACES } from './places.ts';
 import { choosePorts, requirePort } from './ports.ts';
 import { functionUrl, showScreen } from './screen.ts';
@@ -181,6 +182,7 @@ async function serve(
   else refresh.catch(() => {});
   signal.throwIfAborted();
 
+  await untilGatewayKnows(api, portOf(facts.ports, 'gateway-admin'), signal);
   await Promise.race([nats, realClock.sleep(1000, signal)]);
   const readyMs = Math.round(performance.now() - startedMs);
   const inOrder = folders.flatMap((folder) => served.get(folder) ?? []);
