@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import type { Clock } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
 import type { Body, GuestRequest, Outbound, OutboundOptions } from '../worker/door.ts';
 import { BytePipe } from '../worker/pipes.ts';
@@ -368,6 +369,34 @@ test('limits: calls per request, calls at once, bytes of a response', async (t) 
   });
   const { body } = await outbound.fetch(request(`${url}/chunked`), never);
   await assert.rejects(text(body), { code: 'response_too_large' });
+});
+
+test('an instance that ends waits no longer for bodies that nobody has read', async (t) => {
+  const port = await serve(t, (_, response) => void response.write('there is more to come'));
+  const left = new Set<object>();
+  const clock: Clock = {
+    ...realClock,
+    setTimer: (ms) => {
+      const timer = realClock.setTimer(ms, () => {
+        left.clear();
+        assert.fail(`${ms} ms are over`);
+      });
+      const own = {
+        cancel: () => {
+          left.delete(own);
+          timer.cancel();
+        },
+      };
+      left.add(own);
+      return own;
+    },
+  };
+  const outbound = openTo(t, port, { clock });
+  const { body } = await outbound.fetch(request(`http://origin.test:${port}/`), never);
+  assert.equal(body.kind, 'pipe');
+  assert.equal(left.size, 1);
+  outbound.dispose();
+  while (left.size > 0) await realClock.sleep(1);
 });
 
 test('nothing may be called before a request has begun', async () => {

@@ -36,6 +36,8 @@ export class ResponsePipe implements Pipe {
     stream.on('error', () => {});
     this.#chunks = stream[Symbol.asyncIterator]();
     this.#unread = clock.setTimer(OUTBOUND_LIMITS.unreadBodyMs, () => this.cancel());
+    // Also when the instance ends, and with it all of its connections.
+    stream.once('close', () => this.#unread.cancel());
   }
 
   /** 1: bytes are there, 0: the clean end, 2: broken. */
