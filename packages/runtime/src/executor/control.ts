@@ -1,6 +1,7 @@
 import type { ErrorBody, FunctionId, LogLevel } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import type { PlannedDeployment } from '../plan.ts';
+import type { SkeletonCode } from './skeleton.ts';
 
 /** What the node daemon and an executor process say to each other over IPC. */
 
@@ -24,6 +25,8 @@ export interface ExecutorInit {
 
 export type ToExecutor =
   | ExecutorBoot
+  /** To a blank process: what its functions will have in common, most likely. */
+  | { readonly type: 'expect'; readonly code: SkeletonCode }
   | ExecutorInit
   | { readonly type: 'apply'; readonly callId: number; readonly deployment: PlannedDeployment }
   | { readonly type: 'remove'; readonly callId: number; readonly function: FunctionId }
@@ -85,6 +88,8 @@ export interface ExecutorLoad {
 export type FromExecutor =
   /** Its code is loaded and its blank workers stand. */
   | { readonly type: 'booted' }
+  /** An answer to `expect`: that is compiled, and blank workers stand with it. */
+  | { readonly type: 'ready' }
   | { readonly type: 'listening'; readonly address: string; readonly port: number }
   /** A first step into a component's code begins or has ended well: whom to suspect of a crash. */
   | { readonly type: 'slot'; readonly function: FunctionId; readonly state: 'starting' | 'started' }

@@ -5,7 +5,7 @@ import type { ExecutorInit, ExecutorLoad, FromExecutor, ToExecutor } from './con
 import { DataPlane } from './data-plane.ts';
 import { PlainListener } from './http1/plain-listener.ts';
 import { LogRelay } from './log-relay.ts';
-import { ModuleLoader } from './module-loader.ts';
+import type { ModuleLoader } from './module-loader.ts';
 import { Repairs } from './repairs.ts';
 import { RoutingTable } from './routing-table.ts';
 import type { Slot } from './slot.ts';
@@ -24,6 +24,7 @@ export interface ExecutorParts {
   readonly init: ExecutorInit;
   /** Made while nobody knew whose process this would be. */
   readonly supply: WorkerSupply;
+  readonly loader: ModuleLoader;
   readonly clock: Clock;
   readonly random: Random;
   readonly schedule: (run: () => void) => void;
@@ -34,8 +35,6 @@ export interface ExecutorParts {
   readonly residentBytes: () => number;
 }
 
-/** After a cold start nothing is read ahead for so long. */
-const QUIET_MS = 100;
 const SWEEP_MS = 250;
 /** Idle instances that the daemon learns of: more than it ever ends at once. */
 const IDLE_REPORTED_MAX = 64;
@@ -63,7 +62,7 @@ export class Executor {
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     const { init, clock, random, schedule } = parts;
-    this.#loader = new ModuleLoader(() => clock.sleep(QUIET_MS));
+    this.#loader = parts.loader;
     const { config, node, pop, region } = init;
     this.#supply = parts.supply;
     this.#repairs = new Repairs((directory) => parts.send({ type: 'damaged', directory }));
@@ -169,6 +168,7 @@ export class Executor {
         void this.#routes.warm(message.functions);
         return;
       case 'boot':
+      case 'expect':
       case 'init':
         return;
     }

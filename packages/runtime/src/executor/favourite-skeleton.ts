@@ -38,6 +38,11 @@ export class FavouriteSkeleton {
     }
   }
 
+  /** Until another one is started. */
+  expect(message: MakeReadyMessage): void {
+    this.#counted.set(message.code.skeleton, { message, starts: 0 });
+  }
+
   get message(): MakeReadyMessage | undefined {
     let most: Counted | undefined;
     for (const counted of this.#counted.values()) {

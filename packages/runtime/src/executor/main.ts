@@ -4,6 +4,8 @@ import type { Random } from '@popmesh/contracts';
 import { clockFrom } from '../clock-from.ts';
 import type { ExecutorBoot, FromExecutor, ToExecutor } from './control.ts';
 import { Executor } from './executor.ts';
+import { ModuleLoader } from './module-loader.ts';
+import type { SkeletonCode } from './skeleton.ts';
 import { WorkerSupply } from './worker-supply.ts';
 
 /**
@@ -34,6 +36,10 @@ const send = (message: FromExecutor): Promise<void> =>
     else process.send(message, undefined, undefined, () => resolve());
   });
 
+/** After a cold start nothing is read ahead for so long. */
+const QUIET_MS = 100;
+
+const loader = new ModuleLoader(() => clock.sleep(QUIET_MS));
 let supply: WorkerSupply | undefined;
 let executor: Executor | undefined;
 process.title = 'popmesh-executor spare';
@@ -48,10 +54,24 @@ function boot({ config }: ExecutorBoot): WorkerSupply {
   });
 }
 
+/** Compiled, and the blank workers made ready for it: the platform's share of a first request. */
+async function expect(code: SkeletonCode): Promise<void> {
+  try {
+    await supply?.expect(await loader.makeReady(code));
+  } catch {
+    // Whoever needs it finds out why.
+  }
+  void send({ type: 'ready' });
+}
+
 process.on('message', (message: ToExecutor) => {
   if (message.type === 'boot') {
     supply = boot(message);
     void send({ type: 'booted' });
+    return;
+  }
+  if (message.type === 'expect') {
+    void expect(message.code);
     return;
   }
   if (message.type !== 'init' || supply === undefined || executor !== undefined) {
@@ -63,6 +83,7 @@ process.on('message', (message: ToExecutor) => {
   executor = new Executor({
     init: message,
     supply,
+    loader,
     clock,
     random,
     schedule: (run) => setImmediate(run),

@@ -1,18 +1,13 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
 import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
-import {
-  type PreparedFile,
-  type PreparedManifest,
-  readFiles,
-  readManifest,
-} from '../prepare/store.ts';
+import { type PreparedManifest, readFiles, readManifest } from '../prepare/store.ts';
 import type { ComponentCode, GlueText, ModuleImage } from '../worker/component-code.ts';
-import type { KeepMessage } from '../worker/wire.ts';
+import type { KeepMessage, MakeReadyMessage } from '../worker/wire.ts';
 import { isActive } from './module-facts.ts';
 import { Prefetch } from './prefetch.ts';
+import { commonFiles, type SkeletonCode, skeletonDigest } from './skeleton.ts';
 
 /** TypeScript's Node types know only `WebAssembly.Module`. */
 const { compile } = (
@@ -101,6 +96,24 @@ export class ModuleLoader {
     if (!this.#loaded.has(directory)) this.#prefetch.add(directory);
   }
 
+  /** Before it is known whose process this will be: what its functions have in common, most likely. */
+  async makeReady({ door, files, images }: SkeletonCode): Promise<MakeReadyMessage> {
+    const digest = skeletonDigest(door, files);
+    const skeleton = await touch(this.#skeletons, digest, () => this.#compile(files));
+    const blank = { path: '', sizeBytes: 0, sha256: '', segments: [] };
+    const code = {
+      ...skeleton,
+      skeleton: digest,
+      sourceMap: undefined,
+      images: images.map(({ module, memory }) => ({
+        module,
+        globals: [],
+        ...(memory === undefined ? {} : { memory: { ...blank, ...memory } }),
+      })),
+    };
+    return { type: 'make-ready', door, code };
+  }
+
   /** Forgets what no deployment uses any more. */
   keepOnly(directories: ReadonlySet<string>): void {
     this.#prefetch.keepOnly(directories);
@@ -127,11 +140,12 @@ export class ModuleLoader {
   async #load(directory: string): Promise<ComponentCode> {
     const ready = this.#prefetch.take(directory);
     const manifest = ready?.manifest ?? (await readManifest(directory));
-    const common = manifest.files.filter(({ name }) => isCommon(name));
-    const digest = skeletonDigest(manifest, common);
-    const { glue, modules, active } = await touch(this.#skeletons, digest, () =>
-      this.#compile(directory, common),
-    );
+    const common = commonFiles(manifest);
+    const digest = skeletonDigest(manifest.door, common);
+    const { glue, modules, active } = await touch(this.#skeletons, digest, async () => {
+      const contents = await readFiles(directory, common);
+      return this.#compile(common.map((it) => ({ ...it, bytes: bytesOf(contents, it.name) })));
+    });
     const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
     const code: ComponentCode = {
       skeleton: digest,
@@ -145,13 +159,12 @@ export class ModuleLoader {
     return code;
   }
 
-  async #compile(directory: string, files: readonly PreparedFile[]): Promise<Skeleton> {
-    const contents = await readFiles(directory, files);
+  async #compile(files: SkeletonCode['files']): Promise<Skeleton> {
     const modules = new Map<string, WebAssembly.Module>();
     const active = new Set<string>();
     try {
       await Promise.all(
-        [...contents].map(async ([name, bytes]) => {
+        files.map(async ({ name, bytes }) => {
           if (name === GLUE_FILE) return;
           this.compiled++;
           modules.set(name, await compile(bytes));
@@ -161,20 +174,14 @@ export class ModuleLoader {
     } catch (cause) {
       throw new PopmeshError('invalid_component', 'A core module does not compile', { cause });
     }
-    const source = Buffer.from(contents.get(GLUE_FILE) ?? '').toString('utf8');
-    const digest = files.find(({ name }) => name === GLUE_FILE)?.sha256 ?? '';
-    return { glue: { digest, source }, modules, active };
+    const glue = files.find(({ name }) => name === GLUE_FILE);
+    const source = Buffer.from(glue?.bytes ?? '').toString('utf8');
+    return { glue: { digest: glue?.sha256 ?? '', source }, modules, active };
   }
 }
 
-const isCommon = (name: string): boolean => name === GLUE_FILE || name.endsWith('.wasm');
-
-function skeletonDigest({ door }: PreparedManifest, files: readonly PreparedFile[]): string {
-  const content = files.map(({ name, sha256 }) => [name, sha256]);
-  return createHash('sha256')
-    .update(JSON.stringify([door, content]))
-    .digest('hex');
-}
+const bytesOf = (contents: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array =>
+  contents.get(name) ?? new Uint8Array(0);
 
 function imagesOf(directory: string, { images, files }: PreparedManifest): ModuleImage[] {
   return images.map(({ module, globals, memory }) => {

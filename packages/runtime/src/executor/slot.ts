@@ -95,7 +95,7 @@ export class Slot implements Runner {
           if (this.state === 'loading') this.state = 'ready';
           resolve(said);
         } else if (said.type === 'keep') this.#hooks.onKeep(said);
-        else {
+        else if (said.type === 'load-failed') {
           reject(PopmeshError.fromJSON({ code: said.code, message: said.message }));
           void this.end();
         }

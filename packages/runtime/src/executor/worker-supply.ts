@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Batch, MakeReadyMessage, WorkerReply } from '../worker/wire.ts';
 import { FavouriteSkeleton } from './favourite-skeleton.ts';
 
 /**
@@ -67,6 +68,17 @@ export class WorkerSupply {
     return worker && { worker, isReady: spare?.skeleton === skeleton };
   }
 
+  /**
+   * Blank workers are made ready for it, until another skeleton is started more. Resolves when
+   * they are.
+   */
+  async expect(message: MakeReadyMessage): Promise<void> {
+    this.favourite.expect(message);
+    const made = this.#spares.map(({ worker }) => madeReady(worker));
+    this.refill();
+    await Promise.all(made);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#spares.splice(0).map(({ worker }) => worker.terminate()));
@@ -116,3 +128,18 @@ export class WorkerSupply {
     }
   }
 }
+
+/** Or gone. */
+const madeReady = (worker: Worker): Promise<void> =>
+  new Promise((resolve) => {
+    const over = (): void => {
+      worker.off('message', onMessage);
+      resolve();
+    };
+    const onMessage = (said: Batch | WorkerReply): void => {
+      // One that was taken meanwhile was made ready before it was loaded.
+      if (!Array.isArray(said)) over();
+    };
+    worker.on('message', onMessage);
+    worker.once('exit', over);
+  });

@@ -2,7 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
-import type { ToExecutor } from '../executor/control.ts';
+import type { FromExecutor, ToExecutor } from '../executor/control.ts';
+import type { SkeletonCode } from '../executor/skeleton.ts';
 import type { CodeImage } from './code-image.ts';
 import { executorFlags } from './executor-flags.ts';
 import type { ExecutorUser } from './executor-user.ts';
@@ -20,6 +21,10 @@ export interface ExecutorExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
+/** By a signal that a process does not send to itself. */
+export const isKill = ({ signal }: ExecutorExit): boolean =>
+  signal === 'SIGKILL' || signal === 'SIGTERM';
 
 export class ExecutorProcess {
   readonly child: ChildProcess;
@@ -72,6 +77,17 @@ export class ExecutorProcess {
   get hasEnded(): boolean {
     const { child } = this;
     return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  }
+
+  /** Makes a blank one ready for that; resolves with whether it is, with no when it ended before. */
+  expect(code: SkeletonCode): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.child.on('message', (message: FromExecutor) => {
+        if (message.type === 'ready') resolve(true);
+      });
+      void this.whenEnded.then(() => resolve(false));
+      this.send({ type: 'expect', code });
+    });
   }
 
   /** A process that is gone answers by its exit. */

@@ -2,19 +2,21 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError, type Random, type Timer } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
+import type { PlannedTarget } from '../plan.ts';
 import { jcoFolders } from '../prepare/jco-location.ts';
 import { type CodeImage, codeImage } from './code-image.ts';
 import { codePaths } from './executor-flags.ts';
-import { EXECUTOR_ENTRY, ExecutorProcess } from './executor-process.ts';
+import { EXECUTOR_ENTRY, ExecutorProcess, isKill } from './executor-process.ts';
 import { closedPath, type ExecutorUser, ExecutorUsers } from './executor-user.ts';
+import { Expectations } from './expectations.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Stage } from './stage.ts';
 
 /**
  * Where executor processes come from. A few are started ahead, blank: booted, code loaded, a
- * blank worker in each, so that a namespace's first executor and the replacement of a killed
- * one wait for no process to start. Refilled some time after one was taken, when what took it
- * has had the cores for itself.
+ * blank worker in each, and made ready for what most functions have in common, so that a
+ * namespace's first executor and the replacement of a killed one wait for none of that. Refilled
+ * some time after one was taken, when what took it has had the cores for itself.
  */
 
 export interface SpareExecutorsOptions {
@@ -41,6 +43,7 @@ export class SpareExecutors {
   readonly #moving = new Set<Promise<unknown>>();
   readonly #abort = new AbortController();
   readonly #restarts: RestartPolicy;
+  readonly #expectations: Expectations;
   #users: ExecutorUsers | undefined;
   #image: Promise<CodeImage | undefined> = Promise.resolve(undefined);
   #failedBoots = 0;
@@ -50,6 +53,7 @@ export class SpareExecutors {
 
   constructor(options: SpareExecutorsOptions) {
     this.#options = options;
+    this.#expectations = new Expectations(options.logger);
     const { executorRestartMs, executorRestartMaxMs } = options.config;
     this.#restarts = new RestartPolicy({ firstMs: executorRestartMs, maxMs: executorRestartMaxMs });
   }
@@ -108,6 +112,16 @@ export class SpareExecutors {
     if (process.user !== undefined) this.#users?.release(process.user);
   }
 
+  /** A function of this namespace has answered requests: blank processes may expect its like. */
+  async ran(namespace: string, target: PlannedTarget): Promise<void> {
+    if (!(await this.#expectations.ran(namespace, target)) || this.#stopped) return;
+    for (const spare of this.#spares) void this.#track(this.#makeReady(spare));
+  }
+
+  #makeReady(spare: ExecutorProcess): Promise<void> {
+    return this.#expectations.tell(spare, () => this.#spares.includes(spare));
+  }
+
   #track<T>(moving: Promise<T>): Promise<T> {
     const over = moving.catch(() => {});
     this.#moving.add(over);
@@ -125,12 +139,17 @@ export class SpareExecutors {
     }
   }
 
+  /** Resolves when no process is on its way, in or out, and none is being made ready. */
+  async idle(): Promise<void> {
+    while (this.#moving.size > 0) await Promise.all(this.#moving);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#abort.abort();
     for (const spare of this.#spares.splice(0)) void this.gone(spare);
-    while (this.#moving.size > 0) await Promise.all(this.#moving);
+    await this.idle();
     await this.#image;
   }
 
@@ -184,17 +203,20 @@ export class SpareExecutors {
     if (this.#stopped) return await this.gone(spare);
     this.#spares.push(spare);
     let booted = false;
-    void spare.whenBooted.then((came) => {
+    const whenReady = spare.whenBooted.then(async (came) => {
       booted = came;
-      if (came) this.#failedBoots = 0;
+      if (!came) return;
+      this.#failedBoots = 0;
+      await this.#makeReady(spare);
     });
-    void spare.whenEnded.then(({ signal }) => {
+    void this.#track(whenReady);
+    void spare.whenEnded.then((exit) => {
       const at = this.#spares.indexOf(spare);
       // Whoever has taken it looks after its end.
       if (at < 0) return;
       this.#spares.splice(at, 1);
       void this.gone(spare);
-      const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
+      const killed = isKill(exit);
       // A kill says nothing of its user.
       if (!booted && !killed && ++this.#failedBoots >= FAILED_BOOTS_MAX) {
         this.#giveUpUsers('spares ended while they started');

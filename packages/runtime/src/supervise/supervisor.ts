@@ -6,10 +6,10 @@ import {
   type Timer,
 } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
-import type { FromExecutor, ToExecutor } from '../executor/control.ts';
+import type { FromExecutor, ToExecutor, UsageRow } from '../executor/control.ts';
 import type { PlannedDeployment } from '../plan.ts';
 import { ExecutorCalls } from './executor-calls.ts';
-import type { ExecutorExit, ExecutorProcess } from './executor-process.ts';
+import { type ExecutorExit, type ExecutorProcess, isKill } from './executor-process.ts';
 import { Recency } from './recency.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { SpareExecutors } from './spare-executors.ts';
@@ -322,12 +322,20 @@ export class ExecutorSupervisor {
         this.#options.onAddress();
         return;
       case 'usage':
-        for (const { function: id, requests } of message.rows) {
-          if (requests > 0 && this.#accepted.has(id)) this.#recency.used(id);
-        }
+        for (const row of message.rows) this.#used(row);
         break;
     }
     this.#options.onMessage(message);
+  }
+
+  #used({ function: id, version, requests, errors }: UsageRow): void {
+    const deployment = this.#accepted.get(id);
+    if (deployment === undefined || requests === 0) return;
+    this.#recency.used(id);
+    const target = deployment.targets.find((it) => it.version === version);
+    if (target === undefined || requests === errors) return;
+    // What cannot be read any more is of no use to others.
+    this.#options.source.ran(this.#options.namespace, target).catch(() => {});
   }
 
   /** A file of its folder is not what was prepared: made again, and linked again. */
@@ -357,7 +365,7 @@ export class ExecutorSupervisor {
     this.#ready = undefined;
     const served = this.#listening;
     this.#listening = false;
-    const killed = signal === 'SIGKILL' || signal === 'SIGTERM';
+    const killed = isKill({ code, signal });
     for (const id of this.#suspects.crashed(killed)) {
       logger.error('a function keeps ending its executor and is given up', { function: id });
       const poison = new PopmeshError('executor_failed', 'It ends its executor when it starts');

@@ -89,6 +89,7 @@ port.on('message', (message: LoadMessage | MakeReadyMessage | Batch) => {
   }
   if (message.type === 'make-ready') {
     blank = makeReady(message);
+    void blank.then(() => reply({ type: 'made-ready' }));
     return;
   }
   load(message).then(

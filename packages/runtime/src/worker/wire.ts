@@ -117,6 +117,8 @@ export type WorkerReply =
   /** With the CPU time that the thread has taken so far, which is the platform's. */
   | { readonly type: 'loaded'; readonly cpuMicros: number }
   | KeepMessage
+  /** After `make-ready`, whatever came of it: nothing more of that is going on. */
+  | { readonly type: 'made-ready' }
   | { readonly type: 'load-failed'; readonly code: string; readonly message: string };
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
