@@ -220,7 +220,7 @@ export class Invocation implements ExchangeUser {
       this.#sendHead(exchange);
       sendError(exchange, error, requestId, ['popmesh-version', String(version)]);
     }
-    if (this.#collected !== undefined && !this.#bodyEnded) this.options.pool.forget(this);
+    if (this.#collected !== undefined && this.runner === undefined) this.options.pool.forget(this);
     this.#settle(error.code);
     this.runner?.abandon(this);
   }
