@@ -26,7 +26,7 @@ test('one dev per state folder; a lock left by a dead one is taken over', async 
   // Stands in for another dev: alive, and with our mark on its command line.
   const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'main.ts']);
   await new Promise((resolve) => other.once('spawn', resolve));
-  await writeFile(state.at('lock'), `${other.pid}\n`);
+  await writeFile(state.at('lock.7'), `${other.pid}\n`);
   await assert.rejects(lockState(state), {
     code: 'conflict',
     message: new RegExp(`pid ${other.pid}`),
@@ -35,14 +35,16 @@ test('one dev per state folder; a lock left by a dead one is taken over', async 
   other.kill('SIGKILL');
   await gone;
   const unlock = await lockState(state);
-  assert.equal(await readFile(state.at('lock'), 'utf8'), `${process.pid}\n`);
+  assert.equal(await readFile(state.at('lock.8'), 'utf8'), `${process.pid}\n`);
   await unlock();
   await (await lockState(state))();
+  const left = (await readdir(state.path)).filter((name) => name.startsWith('lock'));
+  assert.deepEqual(left, ['lock.9']);
 });
 
 test('of many that find the lock of a dead one at the same moment, one gets it', async (t) => {
   const state = await stateFolder(t);
-  await writeFile(state.at('lock'), '4194305\n');
+  await writeFile(state.at('lock.1'), '4194305\n');
   const door = new URL('state-folder.ts', import.meta.url).href;
   const script = `
     import { lockState, StateFolder } from ${JSON.stringify(door)};

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import type { KeyPair } from '@popmesh/protocol';
@@ -86,21 +85,19 @@ export class StateFolder {
   }
 }
 
-const LOCK_TRIES = 10;
+const LOCK_TRIES = 50;
 
-/** One `popmesh dev` per state folder, held by a file with our pid. Answers how to let go. */
+/**
+ * One `popmesh dev` per state folder, held by the newest of the files `lock.<n>`, which has our
+ * pid. Answers how to let go. Whoever finds the newest without a living owner makes the next,
+ * which only one can. Refused: one file, taken away where its owner is dead; between the look and
+ * the taking away it can have become another's.
+ */
 export async function lockState(state: StateFolder): Promise<() => Promise<void>> {
-  const file = state.at('lock');
   await mkdir(state.path, { recursive: true });
   for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
-    try {
-      await writeNewFile(file, `${process.pid}\n`, 0o644);
-      return () => rm(file, { force: true });
-    } catch (caught) {
-      if ((caught as NodeJS.ErrnoException).code !== 'EEXIST')
-        throw PopmeshError.from(caught, 'storage_failed');
-    }
-    const held = await readFile(file, 'utf8').catch(() => '');
+    const newest = (await locks(state)).at(-1) ?? 0;
+    const held = await readFile(state.at(`lock.${newest}`), 'utf8').catch(() => '');
     const pid = Number(held.trim());
     if (pid > 0 && pid !== process.pid && isPopmesh(pid)) {
       throw new PopmeshError('conflict', `popmesh dev runs already on ${state.path} (pid ${pid})`, {
@@ -108,25 +105,34 @@ export async function lockState(state: StateFolder): Promise<() => Promise<void>
         details: { pid },
       });
     }
-    await takeAway(file, held);
+    const own = newest + 1;
+    const file = state.at(`lock.${own}`);
+    try {
+      await writeNewFile(file, `${process.pid}\n`, 0o644);
+    } catch (caught) {
+      if ((caught as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw PopmeshError.from(caught, 'storage_failed');
+    }
+    const now = await locks(state);
+    // Ours was made where a later one has cleared away: others came while we looked.
+    if (now.some((n) => n > own)) {
+      await rm(file, { force: true });
+      continue;
+    }
+    for (const n of now.filter((n) => n < own)) await rm(state.at(`lock.${n}`), { force: true });
+    // Kept, so that the next is the next.
+    return () => writeFile(file, '0\n');
   }
-  throw new PopmeshError('conflict', `${file} is taken again and again`);
+  throw new PopmeshError('conflict', `${state.at('lock')} is taken again and again`);
 }
 
-/**
- * Removes a lock that was left by a dead one, `held` being what it said. Another dev may have
- * done so since and hold a lock of its own by now; that one is given back.
- */
-async function takeAway(file: string, held: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}.tmp`;
-  try {
-    await rename(file, aside);
-  } catch (caught) {
-    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw PopmeshError.from(caught, 'storage_failed');
-  }
-  if ((await readFile(aside, 'utf8')) !== held) await link(aside, file).catch(() => {});
-  await rm(aside, { force: true });
+/** In ascending order. */
+async function locks(state: StateFolder): Promise<number[]> {
+  const numbers = (await readdir(state.path)).map((name) => /^lock\.(\d+)$/.exec(name)?.[1]);
+  return numbers
+    .filter((n) => n !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 /** Alive, and not a stranger that got the same pid. */
