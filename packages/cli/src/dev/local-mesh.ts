@@ -41,7 +41,8 @@ export class LocalMesh {
   readonly #members = new Map<string, SupervisedProcess>();
   /** What has not begun by then does not begin. */
   readonly #ending = new AbortController();
-  #nats: Promise<unknown> | undefined;
+  /** Starts that an end waits for, so that nothing is written after it. They never reject. */
+  readonly #starts: Promise<unknown>[] = [];
 
   constructor(
     facts: MeshFacts,
@@ -65,13 +66,15 @@ export class LocalMesh {
   /** Resolves when the gateway and every node are ready; NATS is not waited for. */
   async startMembers(): Promise<void> {
     const facts = this.#facts;
-    await Promise.all([
+    const starts = [
       ...PLACES.map(async (place) =>
         this.#start(place.id, [NODE_MAIN, '--config', await writeNodeConfig(facts, place)]),
       ),
       (async () =>
         this.#start(GATEWAY_ID, [GATEWAY_MAIN, '--config', await writeGatewayConfig(facts)]))(),
-    ]);
+    ];
+    this.#starts.push(Promise.allSettled(starts));
+    await Promise.all(starts);
   }
 
   get ending(): boolean {
@@ -83,7 +86,7 @@ export class LocalMesh {
     signal: AbortSignal,
   ): Promise<NatsFacts> {
     const started = this.#startNats(env, AbortSignal.any([signal, this.#ending.signal]));
-    this.#nats = started.catch(() => {});
+    this.#starts.push(started.catch(() => {}));
     return started;
   }
 
@@ -164,7 +167,7 @@ export class LocalMesh {
     await this.#members.get(GATEWAY_ID)?.stop(STOP_GRACE_MS);
     await Promise.all(PLACES.map(({ id }) => this.#members.get(id)?.stop(STOP_GRACE_MS)));
     await this.#members.get('nats')?.stop(STOP_GRACE_MS);
-    await this.#nats;
+    await Promise.all(this.#starts);
   }
 
   /** For a second Ctrl-C: nothing is drained. */
