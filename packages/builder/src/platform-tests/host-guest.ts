@@ -179,6 +179,23 @@ const routes: Record<string, Route> = {
     target.dispatchEvent(new Event('x'));
     return sleep(5).then(() => new Response('ok'));
   },
+  '/microtasks': () => {
+    queueMicrotask(() => {
+      throw new Error('in a microtask');
+    });
+    queueMicrotask(async () => {
+      throw new Error('in an async microtask');
+    });
+    return sleep(5).then(() => new Response(attempt(() => queueMicrotask(1 as never))));
+  },
+  '/finalizer': async () => {
+    const registry = new FinalizationRegistry((held) => {
+      throw new Error(`in a finalizer of ${held}`);
+    });
+    (() => registry.register({}, 'something'))();
+    await sleep(1);
+    return new Response(`${registry instanceof FinalizationRegistry} ${String(registry)}`);
+  },
   '/sleep': async () => {
     await sleep(20);
     return new Response('slept');

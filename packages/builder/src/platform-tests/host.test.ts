@@ -355,3 +355,22 @@ test('what async callbacks of timers and listeners throw is reported', async () 
     'Error: in an async timer',
   ]);
 });
+
+test('what microtasks throw is reported, and the instance lives on', async () => {
+  const { call, host } = await start();
+  assert.match(await (await call('/microtasks')).text(), /refused: The callback is not a function/);
+  assert.deepEqual(
+    host.reports.map(([message]) => message),
+    ['Error: in a microtask', 'Error: in an async microtask'],
+  );
+});
+
+test('what a finalizer throws is reported, and the instance lives on', async () => {
+  const { call, host } = await start();
+  const text = await (await call('/finalizer')).text();
+  assert.equal(text, 'true [object FinalizationRegistry]');
+  assert.deepEqual(
+    host.reports.map(([message]) => message),
+    ['Error: in a finalizer of something'],
+  );
+});

@@ -12,6 +12,7 @@ import { fetch } from './fetch.ts';
 import { FormData } from './form-data.ts';
 import { globalEvents, PromiseRejectionEvent } from './global-events.ts';
 import { Headers } from './headers.ts';
+import { PlatformFinalizationRegistry, queueMicrotask } from './jobs.ts';
 import { getRandomValues, random, randomUUID } from './random.ts';
 import { reportError } from './report.ts';
 import { Request } from './request.ts';
@@ -37,6 +38,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   Event,
   EventTarget,
   File,
+  FinalizationRegistry: PlatformFinalizationRegistry,
   FormData,
   Headers,
   PromiseRejectionEvent,
@@ -58,6 +60,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   navigator: Object.freeze({ userAgent: 'popmesh', language: 'en', hardwareConcurrency: 1 }),
   onunhandledrejection: null,
   performance,
+  queueMicrotask,
   removeEventListener: globalEvents.removeEventListener.bind(globalEvents),
   reportError,
   setInterval,
