@@ -1,3 +1,5 @@
+import { untilAborted } from '@popmesh/contracts';
+
 /**
  * Single flight: callers with one key share one piece of work, and the result.
  * A caller who aborts leaves alone; the work itself is aborted when the last
@@ -21,17 +23,9 @@ export class SharedWork<T> {
     signal.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#launch(key, work);
     flight.waiting++;
-    let onAbort: (() => void) | undefined;
     try {
-      return await Promise.race([
-        flight.result,
-        new Promise<never>((_, reject) => {
-          onAbort = () => reject(signal.reason);
-          signal.addEventListener('abort', onAbort, { once: true });
-        }),
-      ]);
+      return await untilAborted(flight.result, signal);
     } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
       if (--flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
         flight.abort.abort(signal.reason);

@@ -1,4 +1,4 @@
-import { PopmeshError } from '@popmesh/contracts';
+import { PopmeshError, untilAborted } from '@popmesh/contracts';
 import { type BuildContext, type BuildOptions, type BuildResult, context, stop } from 'esbuild';
 
 /**
@@ -43,16 +43,4 @@ async function end(run: Promise<BuildContext>, built: Promise<unknown>): Promise
   run.then((begun) => begun.cancel()).catch(() => {});
   const ended = built.catch(() => {});
   await untilAborted(ended, AbortSignal.timeout(CANCEL_GRACE_MS)).catch(() => stop());
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

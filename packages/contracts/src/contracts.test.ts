@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ERROR_CODES, PopmeshError } from './errors.ts';
 import { HybridClock, revisionTimeMs } from './hybrid-clock.ts';
 import { isName, parseFunctionId } from './ids.ts';
 import { mergeRecord, type OpaqueRecord } from './record.ts';
+import { untilAborted } from './until-aborted.ts';
 
 test('names are DNS labels, and ids fall back to the default namespace', () => {
   for (const name of ['a', 'hello-js', 'x'.repeat(63), '9']) assert.ok(isName(name), name);
@@ -88,4 +90,23 @@ test('merging gives one result in any order, with any duplication', () => {
       assert.deepEqual(one?.envelope, two?.envelope);
     }),
   );
+});
+
+test('waiting ends with the work or with the signal, and leaves nothing on it', async () => {
+  const listening = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
+  const { signal } = new AbortController();
+  assert.equal(await untilAborted(Promise.resolve('done'), signal), 'done');
+  await assert.rejects(untilAborted(Promise.reject(new Error('its own')), signal), /its own/);
+  assert.equal(listening(signal), 0);
+
+  const control = new AbortController();
+  const late = Promise.withResolvers<never>();
+  const waiting = untilAborted(late.promise, control.signal);
+  const named = untilAborted(late.promise, control.signal, () => new Error('ours'));
+  control.abort(new Error('theirs'));
+  await assert.rejects(waiting, /theirs/);
+  await assert.rejects(named, /ours/);
+  assert.equal(listening(control.signal), 0);
+  late.reject(new Error('nobody waits any more'));
+  await assert.rejects(untilAborted(new Promise(() => {}), control.signal), /theirs/);
 });

@@ -7,3 +7,4 @@ export * from './logger.ts';
 export * from './metrics.ts';
 export * from './random.ts';
 export * from './record.ts';
+export * from './until-aborted.ts';

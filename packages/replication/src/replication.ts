@@ -12,6 +12,7 @@ import {
   type Startable,
   silentLogger,
   type Timer,
+  untilAborted,
 } from '@popmesh/contracts';
 import { isDurableKey } from '@popmesh/protocol';
 import type { NatsConnection } from 'nats';
@@ -349,18 +350,5 @@ class NatsReplication implements Replication {
     this.#writer.pause();
     this.#chunks.pause();
     for (const settle of this.#waitingForReconcile.splice(0)) settle(reason);
-  }
-}
-
-/** As `work`, or rejects when `signal` aborts first; of either nothing is left behind on the signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type Clock, PopmeshError } from '@popmesh/contracts';
+import { type Clock, PopmeshError, untilAborted } from '@popmesh/contracts';
 import { type ComponentFacts, checkComponent } from '../check/component.ts';
 import { STRUCTURE_LIMITS } from '../check/structure.ts';
 import type { RuntimeConfig } from '../config.ts';
@@ -140,7 +140,7 @@ export class Preparer {
       flight = { promise, abort };
       this.#running.set(key, flight);
     }
-    return await untilAborted(flight.promise, signal);
+    return await untilAborted(flight.promise, signal, cancelled);
   }
 
   /** Ends what runs, and waits for what is being written: nothing of it comes later. */
@@ -168,7 +168,7 @@ export class Preparer {
     if (held !== undefined) {
       return { digest: held.digest, door: held.door, directory, memoryMb };
     }
-    const bytes = await untilAborted(artifact.load(), signal);
+    const bytes = await untilAborted(artifact.load(), signal, cancelled);
     if (sha256(bytes) !== artifact.digest) {
       throw new PopmeshError('digest_mismatch', 'The component is not what its digest says');
     }
@@ -319,16 +319,4 @@ export class Preparer {
   }
 }
 
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new PopmeshError('cancelled', 'Preparing was cancelled'));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
+const cancelled = (): PopmeshError => new PopmeshError('cancelled', 'Preparing was cancelled');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
@@ -7,11 +7,10 @@ import { silentLogger } from '@popmesh/contracts';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { runtimeConfigSchema } from '../config.ts';
 import { type PlannedTarget, planFunction } from '../plan.ts';
-import { GLUE_FILE } from '../prepare/generate-options.ts';
 import type { Prepared } from '../prepare/preparer.ts';
-import { loadPrepared, MANIFEST_FILE, sha256 } from '../prepare/store.ts';
 import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { Harness, testClock, testRandom } from '../testing/harness.ts';
+import { poison } from '../testing/poison.ts';
 import { SpareExecutors } from './spare-executors.ts';
 import { ExecutorSupervisor } from './supervisor.ts';
 
@@ -22,7 +21,7 @@ const config = runtimeConfigSchema.parse({ spareExecutors: 1, spareWorkers: 1 })
 describe('a blank executor process', () => {
   let harness: Harness;
   let good: PlannedTarget;
-  let poison: PlannedTarget;
+  let poisoned: PlannedTarget;
   let root: string;
   let spares: SpareExecutors;
   const errors: string[] = [];
@@ -33,30 +32,13 @@ describe('a blank executor process', () => {
     return { version: 1, weight: 1, digest, door, directory, plan };
   };
 
-  /** What a fault of the engine would do: it ends the process from inside, being made ready. */
-  async function poisoned({ directory }: Prepared): Promise<void> {
-    const { manifest, files } = await loadPrepared(directory);
-    const source = `process.kill(process.pid, 'SIGSEGV');\n${Buffer.from(files.get(GLUE_FILE) ?? '')}`;
-    await writeFile(join(directory, 'poison'), source);
-    const changed = {
-      name: GLUE_FILE,
-      sizeBytes: Buffer.byteLength(source),
-      sha256: sha256(Buffer.from(source)),
-      file: 'poison',
-      offset: 0,
-    };
-    const all = manifest.files.map((file) => (file.name === GLUE_FILE ? changed : file));
-    const line = JSON.stringify({ ...manifest, files: all });
-    await writeFile(join(directory, MANIFEST_FILE), `${line}\n${sha256(Buffer.from(line))}\n`);
-  }
-
   before(async () => {
     harness = await Harness.start();
     const prepare = async (text: string) => harness.prepare(await buildGuest(countingGuest(text)));
     good = targetOf(await prepare('good'));
     const bad = await prepare('poison while made ready');
-    await poisoned(bad);
-    poison = targetOf(bad);
+    await poison(bad);
+    poisoned = targetOf(bad);
   });
   after(() => harness.stop());
 
@@ -120,7 +102,7 @@ describe('a blank executor process', () => {
 
   test('that ends while it is made ready was the last one for that', async () => {
     const first = await another();
-    await ranIn(poison, 'one', 'two');
+    await ranIn(poisoned, 'one', 'two');
     const second = await another(first);
     await spares.idle();
     assert.deepEqual(spares.pids, [second], 'the next one stands');
@@ -130,7 +112,7 @@ describe('a blank executor process', () => {
 
   test('one that somebody takes meanwhile harms nobody for long', async () => {
     await another();
-    await ranIn(poison, 'one', 'two');
+    await ranIn(poisoned, 'one', 'two');
     const supervisor = new ExecutorSupervisor({
       namespace: 'neighbour',
       place: { node: 'n', pop: 'p', region: 'r' },

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
-import { GLUE_FILE } from '../prepare/generate-options.ts';
 import type { Prepared } from '../prepare/preparer.ts';
-import { loadPrepared, MANIFEST_FILE, readManifest, sha256 } from '../prepare/store.ts';
+import { readManifest, sha256 } from '../prepare/store.ts';
 import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { Harness, testClock } from '../testing/harness.ts';
+import { poison } from '../testing/poison.ts';
 
 /** Executors that are killed, that end by themselves, and functions that end them. */
 
@@ -91,31 +91,6 @@ describe('a function that ends its executor', () => {
   });
   after(() => harness.stop());
 
-  /**
-   * What a fault of the engine would do: the glue of a component, as if prepared so, ends the
-   * whole process from inside.
-   */
-  async function poisoned(prepared: Prepared): Promise<Prepared> {
-    const { manifest, files } = await loadPrepared(prepared.directory);
-    const glue = Buffer.from(files.get(GLUE_FILE) ?? '').toString();
-    const source = `process.kill(process.pid, 'SIGSEGV');\n${glue}`;
-    const changed = {
-      name: GLUE_FILE,
-      sizeBytes: Buffer.byteLength(source),
-      sha256: sha256(Buffer.from(source)),
-      file: 'poison',
-      offset: 0,
-    };
-    const line = JSON.stringify({
-      ...manifest,
-      files: manifest.files.map((file) => (file.name === GLUE_FILE ? changed : file)),
-    });
-    await writeFile(join(prepared.directory, 'poison'), source);
-    const text = `${line}\n${sha256(Buffer.from(line))}\n`;
-    await writeFile(join(prepared.directory, MANIFEST_FILE), text);
-    return prepared;
-  }
-
   async function servedAgain(id: FunctionId): Promise<void> {
     for (;;) {
       const answer = await harness.call(id, '/', { agent: false }).catch(() => undefined);
@@ -135,11 +110,10 @@ describe('a function that ends its executor', () => {
     const good: FunctionId = 'canary/good';
     await harness.deploy(good, {}, await buildGuest(countingGuest('good')));
     const pid = harness.pidOf('canary');
-    const poison = await poisoned(
-      await harness.prepare(await buildGuest(countingGuest('poison 1'))),
-    );
+    const bad = await harness.prepare(await buildGuest(countingGuest('poison 1')));
+    await poison(bad);
     await assert.rejects(
-      harness.runtime.apply(deployment('canary/poison', poison, true)),
+      harness.runtime.apply(deployment('canary/poison', bad, true)),
       (error: { code?: string }) => error.code === 'executor_failed',
     );
     await servedAgain(good);
@@ -154,10 +128,9 @@ describe('a function that ends its executor', () => {
     const component = await buildGuest(countingGuest('good'));
     for (const id of good) await harness.deploy(id, { scaling: { idleTimeoutMs: 1 } }, component);
     const id: FunctionId = 'late/poison';
-    const poison = await poisoned(
-      await harness.prepare(await buildGuest(countingGuest('poison 2'))),
-    );
-    await harness.runtime.apply(deployment(id, poison, false));
+    const bad = await harness.prepare(await buildGuest(countingGuest('poison 2')));
+    await poison(bad);
+    await harness.runtime.apply(deployment(id, bad, false));
     // All at once, so that innocent ones are being started, too, when the process ends.
     while (harness.lost.length === 0) {
       await Promise.allSettled([...good, id].map((it) => harness.call(it, '/', { agent: false })));
