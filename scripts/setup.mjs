@@ -26,6 +26,8 @@ const PNPM_VERSION = '12.21.0';
 const NPM_FLAGS = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
 const pnpm = join(tools, 'node_modules', '.bin', 'pnpm');
 const TURN_POLL_MS = 100;
+/** A set-up from nothing takes half a minute, and a few on a slow line. */
+const TURN_WAIT_MS = 15 * 60_000;
 
 const digestOf = (...files) => {
   const hash = createHash('sha256');
@@ -66,12 +68,18 @@ function ensurePnpm() {
   writeFileSync(stamp, PNPM_VERSION);
 }
 
-function isAlive(pid) {
+/** Alive, and not a stranger that got the same pid, as after a restart of a container. */
+function isSetUp(pid) {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code !== 'EPERM') return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('node');
+  } catch {
+    // No /proc here: that it is alive has to do.
+    return true;
   }
 }
 
@@ -96,7 +104,8 @@ function takeAway(file, holder) {
 }
 
 /** One at a time, by a file with the pid of whose turn it is; answers how to end the turn. */
-export function takeTurn(file) {
+export function takeTurn(file, waitMs = TURN_WAIT_MS) {
+  const deadlineMs = performance.now() + waitMs;
   const own = `${file}.${process.pid}`;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   mkdirSync(dirname(file), { recursive: true });
@@ -111,7 +120,12 @@ export function takeTurn(file) {
         if (error.code !== 'EEXIST') throw error;
       }
       const holder = pidIn(file);
-      if (holder !== 0 && !isAlive(holder)) takeAway(file, holder);
+      if (performance.now() > deadlineMs) {
+        throw new Error(
+          `The set-up of process ${holder} has not ended in ${waitMs / 1000} s: end it, or remove ${file}`,
+        );
+      }
+      if (holder !== 0 && !isSetUp(holder)) takeAway(file, holder);
       else if (!told && holder !== 0) {
         console.error(`set-up: waiting for the set-up of process ${holder}…`);
         told = true;
@@ -130,7 +144,13 @@ export function setUp() {
   const isDone = () => isStamped(stamp, digest) && existsSync(node26);
   if (isDone()) return;
   // `npm start` and `npm test` in two terminals of a new clone would take each other's files.
-  const endTurn = takeTurn(join(root, '.popmesh', 'set-up.lock'));
+  let endTurn;
+  try {
+    endTurn = takeTurn(join(root, '.popmesh', 'set-up.lock'));
+  } catch (error) {
+    console.error(`set-up: ${error.message}`);
+    process.exit(1);
+  }
   process.once('exit', endTurn);
   if (!isDone()) install(stamp, digest);
   process.off('exit', endTurn);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,9 +9,10 @@ test('set-ups take turns, also after one that was killed in its turn', async (t)
   const folder = mkdtempSync(join(tmpdir(), 'popmesh-set-up-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [lock, log] = [join(folder, 'locks', 'set-up.lock'), join(folder, 'log')];
+  const module = JSON.stringify(new URL('setup.mjs', import.meta.url).href);
   const script = `
     import { appendFileSync } from 'node:fs';
-    import { takeTurn } from ${JSON.stringify(new URL('setup.mjs', import.meta.url).href)};
+    import { takeTurn } from ${module};
     for (let turn = 0; turn < 3; turn++) {
       const end = takeTurn(${JSON.stringify(lock)});
       appendFileSync(${JSON.stringify(log)}, 'in ' + process.pid + '\\n');
@@ -32,7 +33,20 @@ test('set-ups take turns, also after one that was killed in its turn', async (t)
   for (let i = 0; i < lines.length; i += 2) {
     assert.equal(lines[i + 1], lines[i]?.replace('in', 'out'), 'nobody between in and out');
   }
-  writeFileSync(lock, '4194305');
-  assert.equal(await run(), 0);
+  // Alive, but no set-up: the pids of a container come again when it is started again.
+  const stranger = spawn('sleep', ['600'], { stdio: 'ignore' });
+  t.after(() => stranger.kill());
+  const left = existsSync('/proc/self/cmdline') ? [4_194_305, stranger.pid] : [4_194_305];
+  for (const pid of left) {
+    writeFileSync(lock, String(pid));
+    assert.equal(await run(), 0);
+  }
+  writeFileSync(lock, String(process.pid));
+  const impatient = `
+    import { takeTurn } from ${module};
+    takeTurn(${JSON.stringify(lock)}, 1);`;
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', impatient]);
+  assert.match(String(stderr), /set-up of process \d+ .* remove .*set-up\.lock/);
+  rmSync(lock);
   assert.deepEqual(readdirSync(join(folder, 'locks')), []);
 });
