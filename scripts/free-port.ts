@@ -11,20 +11,18 @@ const PORTS = 10_000;
 const PORTS_PER_PROCESS = 40;
 let asked = 0;
 
-export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < PORTS; tries++) {
-    const port = PORT_MIN + ((process.pid * PORTS_PER_PROCESS + asked++) % PORTS);
-    if (await isFree(port)) return port;
+export async function freePort(host = '127.0.0.1', ports = PORTS): Promise<number> {
+  for (let tries = 0; tries < ports; tries++) {
+    const port = PORT_MIN + ((process.pid * PORTS_PER_PROCESS + asked++) % ports);
+    if (await isFree(port, host)) return port;
   }
-  throw new Error(`no port is free from ${PORT_MIN} on`);
+  throw new Error(`no port is free at ${host} from ${PORT_MIN} on`);
 }
 
-function isFree(port: number): Promise<boolean> {
+function isFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () =>
-      server.close(() => resolve(true)),
-    );
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

@@ -141,15 +141,18 @@ export class Exchange implements AttemptOwner {
     this.#attempt = attempt;
     if (this.#body instanceof StreamBody && this.#request.announcesTrailers) {
       const { clock, config } = this.#tools;
-      const { address } = endpoint;
-      const { connectTimeoutMs } = config.health;
-      const trailers = () => requestTrailers(this.#req.rawTrailers);
-      const body = this.#body.open();
-      const target = { address, path, method, headers, body, trailers };
-      dispatchWithTrailers(
-        { ...target, connectTimeoutMs, bodyStallMs: BODY_STALL_MS, clock },
-        attempt,
-      );
+      const trailing = {
+        address: endpoint.address,
+        path,
+        method,
+        headers,
+        body: this.#body.open(),
+        trailers: () => requestTrailers(this.#req.rawTrailers),
+        connectTimeoutMs: config.health.connectTimeoutMs,
+        bodyStallMs: BODY_STALL_MS,
+        clock,
+      };
+      dispatchWithTrailers(trailing, attempt);
       return;
     }
     const body = this.#body instanceof StreamBody ? this.#body.open() : this.#body;

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 // tidy-allow: the process id is what no other test running now has
 import { pid, platform } from 'node:process';
+import { freePort } from '../../../scripts/free-port.ts';
 
 /**
  * An address for a server that a test starts, stops and starts again, and that
@@ -16,8 +15,7 @@ export interface OwnAddress {
   readonly port: number;
 }
 
-const PORT_FIRST = 10_000;
-/** Linux gives out ports from 32,768 on, gVisor from 16,000. */
+/** Those that gVisor, too, gives to nobody by itself: it begins at 16,000. */
 const PORTS = 6_000;
 
 /** All of 127.0.0.0/8 is local on Linux; elsewhere only one address of it is. */
@@ -26,25 +24,7 @@ const HOST =
     ? `127.${1 + ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`
     : '127.0.0.1';
 
-let next = pid % PORTS;
-
 /** Another one at each call. */
 export async function ownAddress(): Promise<OwnAddress> {
-  for (let tries = 0; tries < PORTS; tries++) {
-    const port = PORT_FIRST + (next++ % PORTS);
-    if (await isFree(HOST, port)) return { host: HOST, port };
-  }
-  throw new Error(`no free port at ${HOST}`);
-}
-
-async function isFree(host: string, port: number): Promise<boolean> {
-  const server = createServer().listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
+  return { host: HOST, port: await freePort(HOST, PORTS) };
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildResult, MANIFEST_FILE } from '@popmesh/builder';
-import { PopmeshError } from '@popmesh/contracts';
+import { PopmeshError, untilAborted } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
 import type { ContextFile } from '../control/context.ts';
 import { ControlApi } from '../control/control-api.ts';
@@ -158,7 +158,7 @@ async function serve(
       .map((folder) => [folder, deployments.build(folder, signal)] as const),
   );
   for (const built of early.values()) built.catch(() => {});
-  await Promise.race([mesh.startMembers(), interrupted(signal)]);
+  await untilAborted(mesh.startMembers(), signal);
   signal.throwIfAborted();
   terminal.say(`  nodes and gateway ready after ${durationText(performance.now() - startedMs)}`);
 
@@ -303,12 +303,6 @@ function report(
     })),
   });
 }
-
-const interrupted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {

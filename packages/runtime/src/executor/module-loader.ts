@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
 import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
-import { type PreparedManifest, readFiles, readManifest } from '../prepare/store.ts';
+import { type PreparedManifest, readManifest } from '../prepare/store.ts';
 import type { ComponentCode, GlueText, ModuleImage } from '../worker/component-code.ts';
 import type { KeepMessage, MakeReadyMessage } from '../worker/wire.ts';
 import { isActive } from './module-facts.ts';
 import { Prefetch } from './prefetch.ts';
-import { commonFiles, type SkeletonCode, skeletonDigest } from './skeleton.ts';
+import { commonFiles, readCommon, type SkeletonCode, skeletonDigest } from './skeleton.ts';
 
 /** TypeScript's Node types know only `WebAssembly.Module`. */
 const { compile } = (
@@ -142,10 +142,9 @@ export class ModuleLoader {
     const manifest = ready?.manifest ?? (await readManifest(directory));
     const common = commonFiles(manifest);
     const digest = skeletonDigest(manifest.door, common);
-    const { glue, modules, active } = await touch(this.#skeletons, digest, async () => {
-      const contents = await readFiles(directory, common);
-      return this.#compile(common.map((it) => ({ ...it, bytes: bytesOf(contents, it.name) })));
-    });
+    const { glue, modules, active } = await touch(this.#skeletons, digest, async () =>
+      this.#compile(await readCommon(directory, common)),
+    );
     const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
     const code: ComponentCode = {
       skeleton: digest,
@@ -179,9 +178,6 @@ export class ModuleLoader {
     return { glue: { digest: glue?.sha256 ?? '', source }, modules, active };
   }
 }
-
-const bytesOf = (contents: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array =>
-  contents.get(name) ?? new Uint8Array(0);
 
 function imagesOf(directory: string, { images, files }: PreparedManifest): ModuleImage[] {
   return images.map(({ module, globals, memory }) => {

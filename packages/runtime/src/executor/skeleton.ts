@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
-import type { PreparedFile, PreparedManifest } from '../prepare/store.ts';
+import { type PreparedFile, type PreparedManifest, readFiles } from '../prepare/store.ts';
 import type { DoorName } from '../worker/door.ts';
 
 /**
@@ -34,4 +34,15 @@ export interface SkeletonCode {
     readonly module: string;
     readonly memory?: { readonly name: string; readonly pages: number };
   }[];
+}
+
+/** Verified. */
+export async function readCommon(
+  directory: string,
+  common: readonly PreparedFile[],
+): Promise<SkeletonCode['files']> {
+  const contents = await readFiles(directory, common);
+  return common.map(({ name, sha256 }) => {
+    return { name, sha256, bytes: contents.get(name) ?? new Uint8Array(0) };
+  });
 }

@@ -1,7 +1,12 @@
 import type { Logger } from '@popmesh/contracts';
-import { commonFiles, type SkeletonCode, skeletonDigest } from '../executor/skeleton.ts';
+import {
+  commonFiles,
+  readCommon,
+  type SkeletonCode,
+  skeletonDigest,
+} from '../executor/skeleton.ts';
 import type { PlannedTarget } from '../plan.ts';
-import { readFiles, readManifest } from '../prepare/store.ts';
+import { readManifest } from '../prepare/store.ts';
 import { type ExecutorProcess, isKill } from './executor-process.ts';
 import { FamiliarSkeletons } from './familiar-skeletons.ts';
 
@@ -70,13 +75,9 @@ export class Expectations {
 /** Verified, with nothing of what is the component's own. */
 async function readSkeleton(directory: string): Promise<SkeletonCode> {
   const manifest = await readManifest(directory);
-  const common = commonFiles(manifest);
-  const contents = await readFiles(directory, common);
   return {
     door: manifest.door,
-    files: common.map(({ name, sha256 }) => {
-      return { name, sha256, bytes: contents.get(name) ?? new Uint8Array(0) };
-    }),
+    files: await readCommon(directory, commonFiles(manifest)),
     images: manifest.images.map(({ module, memory }) => {
       if (memory === undefined) return { module };
       return { module, memory: { name: memory.name, pages: memory.pages } };
