@@ -31,8 +31,15 @@ export const ERROR_CODES = {
   not_found: row('caller', false, 404),
   function_not_found: row('caller', false, 404),
   conflict: row('caller', false, 409),
+  host_taken: row('caller', false, 409),
+  quota_exceeded: row('caller', false, 403),
+  above_ceiling: row('caller', false, 422),
+  client_limit_exceeded: row('caller', true, 429),
+  request_too_slow: row('caller', true, 408),
   payload_too_large: row('caller', false, 413),
   address_in_use: row('caller', false, 500),
+  id_in_use: row('caller', false, 500),
+  folder_in_use: row('caller', false, 500),
   // The tenant's function.
   cpu_limit_exceeded: row('function', false, 503),
   memory_limit_exceeded: row('function', false, 503),
@@ -53,6 +60,7 @@ export const ERROR_CODES = {
   // popmesh itself.
   overloaded: row('platform', true, 503),
   draining: row('platform', true, 503),
+  clock_skewed: row('platform', true, 503),
   deadline_exceeded: row('platform', true, 504),
   cancelled: row('platform', false, 499),
   storage_failed: row('platform', true, 507),

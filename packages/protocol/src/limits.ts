@@ -3,4 +3,4 @@
 export const GRPC_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 export const CHUNK_PART_BYTES_MAX = 64 * 1024;
 export const RECORD_ENVELOPE_BYTES_MAX = 512 * 1024;
-export const RECORD_KEY_LENGTH_MAX = 256;
+export const RECORD_KEY_LENGTH_MAX = 384;

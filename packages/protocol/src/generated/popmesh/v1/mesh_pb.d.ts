@@ -83,6 +83,13 @@ export declare type PingRequest = Message<"popmesh.v1.PingRequest"> & {
    * @generated from field: repeated popmesh.v1.SignedRecord records = 4;
    */
   records: SignedRecord[];
+
+  /**
+   * Random, made when the process starts: tells two processes with one id apart.
+   *
+   * @generated from field: fixed64 process = 5;
+   */
+  process: bigint;
 };
 
 /**
@@ -109,6 +116,27 @@ export declare type PingResponse = Message<"popmesh.v1.PingResponse"> & {
    * @generated from field: repeated popmesh.v1.SignedRecord records = 3;
    */
   records: SignedRecord[];
+
+  /**
+   * The clock of the one that answers, so that the caller can measure how far the two are apart.
+   *
+   * @generated from field: uint64 clock_ms = 4;
+   */
+  clockMs: bigint;
+
+  /**
+   * Revision of the caller's own announcement that the one that answers holds; 0 for none.
+   *
+   * @generated from field: uint64 held_announcement = 5;
+   */
+  heldAnnouncement: bigint;
+
+  /**
+   * Random, made when the process starts, of the one that answers.
+   *
+   * @generated from field: fixed64 process = 6;
+   */
+  process: bigint;
 };
 
 /**
@@ -543,6 +571,34 @@ export declare type NodeAnnouncement = Message<"popmesh.v1.NodeAnnouncement"> & 
    * @generated from field: repeated popmesh.v1.FunctionFailure failures = 18;
    */
   failures: FunctionFailure[];
+
+  /**
+   * Random, made when the process starts.
+   *
+   * @generated from field: fixed64 process = 19;
+   */
+  process: bigint;
+
+  /**
+   * Why the node is not ready, in a few words; empty while it is.
+   *
+   * @generated from field: string not_ready_reason = 20;
+   */
+  notReadyReason: string;
+
+  /**
+   * How far this node's clock is ahead of the median of the other members, in milliseconds.
+   *
+   * @generated from field: sint64 clock_ahead_ms = 21;
+   */
+  clockAheadMs: bigint;
+
+  /**
+   * Whether executors are held by a control group of their own; the reason where they are not.
+   *
+   * @generated from field: string cgroup = 22;
+   */
+  cgroup: string;
 };
 
 /**
@@ -586,9 +642,19 @@ export declare type FunctionReadiness = Message<"popmesh.v1.FunctionReadiness"> 
   function: string;
 
   /**
+   * What is served: the record's revision, or, where the live version could not be made ready
+   * here, the accepted revision of the older version that is served in its place.
+   *
    * @generated from field: uint64 revision = 2;
    */
   revision: bigint;
+
+  /**
+   * Set where an older version is served in place of the live one; else 0.
+   *
+   * @generated from field: uint32 fallback_version = 3;
+   */
+  fallbackVersion: number;
 };
 
 /**

@@ -105,6 +105,13 @@ export declare type FunctionRecord = Message<"popmesh.v1.FunctionRecord"> & {
    * @generated from field: uint32 last_version = 7;
    */
   lastVersion: number;
+
+  /**
+   * What happened to this function that its authors should know: newest last, the newest 16 are kept.
+   *
+   * @generated from field: repeated popmesh.v1.FunctionNotice notices = 8;
+   */
+  notices: FunctionNotice[];
 };
 
 /**
@@ -112,6 +119,53 @@ export declare type FunctionRecord = Message<"popmesh.v1.FunctionRecord"> & {
  * Use `create(FunctionRecordSchema)` to create a new message.
  */
 export declare const FunctionRecordSchema: GenMessage<FunctionRecord>;
+
+/**
+ * Something that the mesh did with a function and nobody asked for.
+ *
+ * @generated from message popmesh.v1.FunctionNotice
+ */
+export declare type FunctionNotice = Message<"popmesh.v1.FunctionNotice"> & {
+  /**
+   * @generated from field: uint64 time_ms = 1;
+   */
+  timeMs: bigint;
+
+  /**
+   * `conflict`: two sides of a split changed the function at once.
+   * `rolled_back`: no node could make the live version ready, so `live` went back.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * One sentence for a person.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * Versions that the notice is about, by their numbers now.
+   *
+   * @generated from field: repeated uint32 versions = 4;
+   */
+  versions: number[];
+
+  /**
+   * Whose deploys they were (`created_by`).
+   *
+   * @generated from field: repeated string authors = 5;
+   */
+  authors: string[];
+};
+
+/**
+ * Describes the message popmesh.v1.FunctionNotice.
+ * Use `create(FunctionNoticeSchema)` to create a new message.
+ */
+export declare const FunctionNoticeSchema: GenMessage<FunctionNotice>;
 
 /**
  * @generated from message popmesh.v1.VersionRecord
@@ -146,6 +200,26 @@ export declare type VersionRecord = Message<"popmesh.v1.VersionRecord"> & {
    * @generated from field: string created_by = 6;
    */
   createdBy: string;
+
+  /**
+   * Revision of the record in which the version first stood, and the node that accepted it.
+   * Together they name the version for ever: its number may change once, after a split.
+   *
+   * @generated from field: uint64 accepted_revision = 7;
+   */
+  acceptedRevision: bigint;
+
+  /**
+   * @generated from field: string accepted_by = 8;
+   */
+  acceptedBy: string;
+
+  /**
+   * The number that its author was told, where a merge had to give it another; else 0.
+   *
+   * @generated from field: uint32 renumbered_from = 9;
+   */
+  renumberedFrom: number;
 };
 
 /**
@@ -421,4 +495,101 @@ export declare type Scaling = Message<"popmesh.v1.Scaling"> & {
  * Use `create(ScalingSchema)` to create a new message.
  */
 export declare const ScalingSchema: GenMessage<Scaling>;
+
+/**
+ * Key `host/<host>/<namespace>`: a namespace's claim to a custom host. Each claimant has a record
+ * of its own, so that two claims made at once both survive; the older one that is not released
+ * is the owner's, on every member alike.
+ *
+ * @generated from message popmesh.v1.HostClaim
+ */
+export declare type HostClaim = Message<"popmesh.v1.HostClaim"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Smaller is older, and wins; a tie goes to the smaller namespace. Kept over further deploys.
+   *
+   * @generated from field: uint64 claimed_at_ms = 3;
+   */
+  claimedAtMs: bigint;
+
+  /**
+   * A released claim stays as a tombstone until it is forgotten.
+   *
+   * @generated from field: bool released = 4;
+   */
+  released: boolean;
+
+  /**
+   * @generated from field: uint64 released_at_ms = 5;
+   */
+  releasedAtMs: bigint;
+
+  /**
+   * @generated from field: string claimed_by = 6;
+   */
+  claimedBy: string;
+};
+
+/**
+ * Describes the message popmesh.v1.HostClaim.
+ * Use `create(HostClaimSchema)` to create a new message.
+ */
+export declare const HostClaimSchema: GenMessage<HostClaim>;
+
+/**
+ * Key `quota/<namespace>`: what a namespace may have in all. Zero means the operator's default.
+ *
+ * @generated from message popmesh.v1.NamespaceQuota
+ */
+export declare type NamespaceQuota = Message<"popmesh.v1.NamespaceQuota"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: uint32 functions = 2;
+   */
+  functions: number;
+
+  /**
+   * @generated from field: uint32 versions_kept = 3;
+   */
+  versionsKept: number;
+
+  /**
+   * @generated from field: uint32 stored_mb = 4;
+   */
+  storedMb: number;
+
+  /**
+   * @generated from field: uint32 hosts = 5;
+   */
+  hosts: number;
+
+  /**
+   * @generated from field: uint64 set_at_ms = 6;
+   */
+  setAtMs: bigint;
+
+  /**
+   * @generated from field: string set_by = 7;
+   */
+  setBy: string;
+};
+
+/**
+ * Describes the message popmesh.v1.NamespaceQuota.
+ * Use `create(NamespaceQuotaSchema)` to create a new message.
+ */
+export declare const NamespaceQuotaSchema: GenMessage<NamespaceQuota>;
 

@@ -10,7 +10,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file popmesh/v1/registry.proto.
  */
 export const file_popmesh_v1_registry = /*@__PURE__*/
-  fileDesc("Chlwb3BtZXNoL3YxL3JlZ2lzdHJ5LnByb3RvEgpwb3BtZXNoLnYxIpsBCgxTaWduZWRSZWNvcmQSCwoDa2V5GAEgASgJEhAKCHJldmlzaW9uGAIgASgEEg8KB3BheWxvYWQYAyABKAwSEQoJc2lnbmVyX2lkGAQgASgJEhkKEXNpZ25lcl9wdWJsaWNfa2V5GAUgASgMEhoKEnNpZ25lcl9jZXJ0aWZpY2F0ZRgGIAEoDBIRCglzaWduYXR1cmUYByABKAwixgEKDkZ1bmN0aW9uUmVjb3JkEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB2RlbGV0ZWQYAyABKAgSFQoNZGVsZXRlZF9hdF9tcxgEIAEoBBIrCgh2ZXJzaW9ucxgFIAMoCzIZLnBvcG1lc2gudjEuVmVyc2lvblJlY29yZBIoCgdhbGlhc2VzGAYgAygLMhcucG9wbWVzaC52MS5BbGlhc1JlY29yZBIUCgxsYXN0X3ZlcnNpb24YByABKA0itQEKDVZlcnNpb25SZWNvcmQSDgoGbnVtYmVyGAEgASgNEg0KBWxhYmVsGAIgASgJEi4KCGFydGlmYWN0GAMgASgLMhwucG9wbWVzaC52MS5BcnRpZmFjdE1hbmlmZXN0EioKBmNvbmZpZxgEIAEoCzIaLnBvcG1lc2gudjEuRnVuY3Rpb25Db25maWcSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBISCgpjcmVhdGVkX2J5GAYgASgJIkkKC0FsaWFzUmVjb3JkEgwKBG5hbWUYASABKAkSLAoHdGFyZ2V0cxgCIAMoCzIbLnBvcG1lc2gudjEuV2VpZ2h0ZWRWZXJzaW9uIjIKD1dlaWdodGVkVmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEg4KBndlaWdodBgCIAEoDSJqChBBcnRpZmFjdE1hbmlmZXN0Eg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEiQKBmNodW5rcxgDIAMoCzIULnBvcG1lc2gudjEuQ2h1bmtSZWYSDAoEZG9vchgEIAEoCSIuCghDaHVua1JlZhIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoDSKnAgoORnVuY3Rpb25Db25maWcSIQoGcm91dGVzGAEgAygLMhEucG9wbWVzaC52MS5Sb3V0ZRIwCgNlbnYYAiADKAsyIy5wb3BtZXNoLnYxLkZ1bmN0aW9uQ29uZmlnLkVudkVudHJ5EiIKBmxpbWl0cxgDIAEoCzISLnBvcG1lc2gudjEuTGltaXRzEiQKB3NjYWxpbmcYBCABKAsyEy5wb3BtZXNoLnYxLlNjYWxpbmcSFgoOb3V0Ym91bmRfaG9zdHMYBSADKAkSEQoJaXNvbGF0aW9uGAYgASgJEg8KB3JlZ2lvbnMYByADKAkSDgoGZW5naW5lGAggASgJGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIwoFUm91dGUSDAoEaG9zdBgBIAEoCRIMCgRwYXRoGAIgASgJIswBCgZMaW1pdHMSDgoGY3B1X21zGAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKA0SEQoJbWVtb3J5X21iGAMgASgNEhcKD3JlcXVlc3RfYm9keV9tYhgEIAEoDRIYChByZXNwb25zZV9ib2R5X21iGAUgASgNEhsKE291dGJvdW5kX2NvbmN1cnJlbnQYBiABKA0SFgoOb3V0Ym91bmRfdG90YWwYByABKA0SEwoLb3V0Ym91bmRfbWIYCCABKA0SDgoGbG9nX2tiGAkgASgNImAKB1NjYWxpbmcSCwoDbWluGAEgASgNEgsKA21heBgCIAEoDRITCgtjb25jdXJyZW5jeRgDIAEoDRIXCg9pZGxlX3RpbWVvdXRfbXMYBCABKA0SDQoFcXVldWUYBSABKA1iBnByb3RvMw");
+  fileDesc("Chlwb3BtZXNoL3YxL3JlZ2lzdHJ5LnByb3RvEgpwb3BtZXNoLnYxIpsBCgxTaWduZWRSZWNvcmQSCwoDa2V5GAEgASgJEhAKCHJldmlzaW9uGAIgASgEEg8KB3BheWxvYWQYAyABKAwSEQoJc2lnbmVyX2lkGAQgASgJEhkKEXNpZ25lcl9wdWJsaWNfa2V5GAUgASgMEhoKEnNpZ25lcl9jZXJ0aWZpY2F0ZRgGIAEoDBIRCglzaWduYXR1cmUYByABKAwi8wEKDkZ1bmN0aW9uUmVjb3JkEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB2RlbGV0ZWQYAyABKAgSFQoNZGVsZXRlZF9hdF9tcxgEIAEoBBIrCgh2ZXJzaW9ucxgFIAMoCzIZLnBvcG1lc2gudjEuVmVyc2lvblJlY29yZBIoCgdhbGlhc2VzGAYgAygLMhcucG9wbWVzaC52MS5BbGlhc1JlY29yZBIUCgxsYXN0X3ZlcnNpb24YByABKA0SKwoHbm90aWNlcxgIIAMoCzIaLnBvcG1lc2gudjEuRnVuY3Rpb25Ob3RpY2UiYwoORnVuY3Rpb25Ob3RpY2USDwoHdGltZV9tcxgBIAEoBBIMCgRraW5kGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEAoIdmVyc2lvbnMYBCADKA0SDwoHYXV0aG9ycxgFIAMoCSL+AQoNVmVyc2lvblJlY29yZBIOCgZudW1iZXIYASABKA0SDQoFbGFiZWwYAiABKAkSLgoIYXJ0aWZhY3QYAyABKAsyHC5wb3BtZXNoLnYxLkFydGlmYWN0TWFuaWZlc3QSKgoGY29uZmlnGAQgASgLMhoucG9wbWVzaC52MS5GdW5jdGlvbkNvbmZpZxIVCg1jcmVhdGVkX2F0X21zGAUgASgEEhIKCmNyZWF0ZWRfYnkYBiABKAkSGQoRYWNjZXB0ZWRfcmV2aXNpb24YByABKAQSEwoLYWNjZXB0ZWRfYnkYCCABKAkSFwoPcmVudW1iZXJlZF9mcm9tGAkgASgNIkkKC0FsaWFzUmVjb3JkEgwKBG5hbWUYASABKAkSLAoHdGFyZ2V0cxgCIAMoCzIbLnBvcG1lc2gudjEuV2VpZ2h0ZWRWZXJzaW9uIjIKD1dlaWdodGVkVmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEg4KBndlaWdodBgCIAEoDSJqChBBcnRpZmFjdE1hbmlmZXN0Eg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEiQKBmNodW5rcxgDIAMoCzIULnBvcG1lc2gudjEuQ2h1bmtSZWYSDAoEZG9vchgEIAEoCSIuCghDaHVua1JlZhIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoDSKnAgoORnVuY3Rpb25Db25maWcSIQoGcm91dGVzGAEgAygLMhEucG9wbWVzaC52MS5Sb3V0ZRIwCgNlbnYYAiADKAsyIy5wb3BtZXNoLnYxLkZ1bmN0aW9uQ29uZmlnLkVudkVudHJ5EiIKBmxpbWl0cxgDIAEoCzISLnBvcG1lc2gudjEuTGltaXRzEiQKB3NjYWxpbmcYBCABKAsyEy5wb3BtZXNoLnYxLlNjYWxpbmcSFgoOb3V0Ym91bmRfaG9zdHMYBSADKAkSEQoJaXNvbGF0aW9uGAYgASgJEg8KB3JlZ2lvbnMYByADKAkSDgoGZW5naW5lGAggASgJGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIwoFUm91dGUSDAoEaG9zdBgBIAEoCRIMCgRwYXRoGAIgASgJIswBCgZMaW1pdHMSDgoGY3B1X21zGAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKA0SEQoJbWVtb3J5X21iGAMgASgNEhcKD3JlcXVlc3RfYm9keV9tYhgEIAEoDRIYChByZXNwb25zZV9ib2R5X21iGAUgASgNEhsKE291dGJvdW5kX2NvbmN1cnJlbnQYBiABKA0SFgoOb3V0Ym91bmRfdG90YWwYByABKA0SEwoLb3V0Ym91bmRfbWIYCCABKA0SDgoGbG9nX2tiGAkgASgNImAKB1NjYWxpbmcSCwoDbWluGAEgASgNEgsKA21heBgCIAEoDRITCgtjb25jdXJyZW5jeRgDIAEoDRIXCg9pZGxlX3RpbWVvdXRfbXMYBCABKA0SDQoFcXVldWUYBSABKA0igQEKCUhvc3RDbGFpbRIMCgRob3N0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIVCg1jbGFpbWVkX2F0X21zGAMgASgEEhAKCHJlbGVhc2VkGAQgASgIEhYKDnJlbGVhc2VkX2F0X21zGAUgASgEEhIKCmNsYWltZWRfYnkYBiABKAkikgEKDk5hbWVzcGFjZVF1b3RhEhEKCW5hbWVzcGFjZRgBIAEoCRIRCglmdW5jdGlvbnMYAiABKA0SFQoNdmVyc2lvbnNfa2VwdBgDIAEoDRIRCglzdG9yZWRfbWIYBCABKA0SDQoFaG9zdHMYBSABKA0SEQoJc2V0X2F0X21zGAYgASgEEg4KBnNldF9ieRgHIAEoCWIGcHJvdG8z");
 
 /**
  * Describes the message popmesh.v1.SignedRecord.
@@ -27,65 +27,86 @@ export const FunctionRecordSchema = /*@__PURE__*/
   messageDesc(file_popmesh_v1_registry, 1);
 
 /**
+ * Describes the message popmesh.v1.FunctionNotice.
+ * Use `create(FunctionNoticeSchema)` to create a new message.
+ */
+export const FunctionNoticeSchema = /*@__PURE__*/
+  messageDesc(file_popmesh_v1_registry, 2);
+
+/**
  * Describes the message popmesh.v1.VersionRecord.
  * Use `create(VersionRecordSchema)` to create a new message.
  */
 export const VersionRecordSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 2);
+  messageDesc(file_popmesh_v1_registry, 3);
 
 /**
  * Describes the message popmesh.v1.AliasRecord.
  * Use `create(AliasRecordSchema)` to create a new message.
  */
 export const AliasRecordSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 3);
+  messageDesc(file_popmesh_v1_registry, 4);
 
 /**
  * Describes the message popmesh.v1.WeightedVersion.
  * Use `create(WeightedVersionSchema)` to create a new message.
  */
 export const WeightedVersionSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 4);
+  messageDesc(file_popmesh_v1_registry, 5);
 
 /**
  * Describes the message popmesh.v1.ArtifactManifest.
  * Use `create(ArtifactManifestSchema)` to create a new message.
  */
 export const ArtifactManifestSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 5);
+  messageDesc(file_popmesh_v1_registry, 6);
 
 /**
  * Describes the message popmesh.v1.ChunkRef.
  * Use `create(ChunkRefSchema)` to create a new message.
  */
 export const ChunkRefSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 6);
+  messageDesc(file_popmesh_v1_registry, 7);
 
 /**
  * Describes the message popmesh.v1.FunctionConfig.
  * Use `create(FunctionConfigSchema)` to create a new message.
  */
 export const FunctionConfigSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 7);
+  messageDesc(file_popmesh_v1_registry, 8);
 
 /**
  * Describes the message popmesh.v1.Route.
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 8);
+  messageDesc(file_popmesh_v1_registry, 9);
 
 /**
  * Describes the message popmesh.v1.Limits.
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 9);
+  messageDesc(file_popmesh_v1_registry, 10);
 
 /**
  * Describes the message popmesh.v1.Scaling.
  * Use `create(ScalingSchema)` to create a new message.
  */
 export const ScalingSchema = /*@__PURE__*/
-  messageDesc(file_popmesh_v1_registry, 10);
+  messageDesc(file_popmesh_v1_registry, 11);
+
+/**
+ * Describes the message popmesh.v1.HostClaim.
+ * Use `create(HostClaimSchema)` to create a new message.
+ */
+export const HostClaimSchema = /*@__PURE__*/
+  messageDesc(file_popmesh_v1_registry, 12);
+
+/**
+ * Describes the message popmesh.v1.NamespaceQuota.
+ * Use `create(NamespaceQuotaSchema)` to create a new message.
+ */
+export const NamespaceQuotaSchema = /*@__PURE__*/
+  messageDesc(file_popmesh_v1_registry, 13);
 
