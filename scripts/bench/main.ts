@@ -1,11 +1,14 @@
 /**
  * `npm run bench`: popmesh on a node and through the gateway, beside workerd with
  * the same JavaScript and a bare node:http server, all in one run on one machine.
- * Machines differ and are noisy: read the ratios, not the numbers.
+ * Machines differ and are noisy: read the ratios, not the numbers. `--against <folder>`
+ * compares this checkout with another one instead, in `--turns` turns; `--json` prints JSON.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { TURNS as AGAINST_TURNS, runAgainst, showComparison } from './against.ts';
 import { measureDeploys, percentile } from './deploys.ts';
 import { type ExecutorFigures, measureExecutor } from './executor.ts';
 import { chooseLoad, type Load, type LoadFigures } from './load.ts';
@@ -44,7 +47,13 @@ export interface Report {
   readonly oneCore?: { readonly node: Figures; readonly workerd: Figures };
 }
 
-const json = process.argv.includes('--json');
+const { json, against, turns } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    against: { type: 'string' },
+    turns: { type: 'string', default: String(AGAINST_TURNS) },
+  },
+}).values;
 const note = (line: string): void => console.error(`bench: ${line}`);
 
 interface Served {
@@ -202,9 +211,15 @@ function showExecutor(executor: Report['executor'], memory: Report['memory']): v
 
 const scratch = mkdtempSync(join(tmpdir(), 'popmesh-bench-'));
 try {
-  const report = await run(scratch);
-  if (json) console.log(JSON.stringify(report));
-  else show(report);
+  if (against === undefined) {
+    const report = await run(scratch);
+    if (json) console.log(JSON.stringify(report));
+    else show(report);
+  } else {
+    const compared = await runAgainst(against, scratch, Math.max(1, Number(turns) || 1), note);
+    if (json) console.log(JSON.stringify(compared));
+    else showComparison(compared);
+  }
 } catch (error) {
   note(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

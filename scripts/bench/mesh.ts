@@ -25,6 +25,7 @@ export interface BenchMesh {
   readonly pop: string;
   /** The daemon of the node that is measured. */
   readonly pid: number;
+  readonly gatewayPid: number;
   /** One call of the control API; throws on any status but 2xx. */
   control(path: string, init?: RequestInit): Promise<unknown>;
   stop(): Promise<void>;
@@ -44,11 +45,12 @@ async function readyLine(child: ChildProcess): Promise<ReadyLine> {
   }
 }
 
-export async function startMesh(scratch: string): Promise<BenchMesh> {
+/** `checkout` is whose mesh it is, with its own sources and its own Node. */
+export async function startMesh(scratch: string, checkout: string = root): Promise<BenchMesh> {
   const child = spawn(
-    process.execPath,
+    join(checkout, 'node_modules/.bin/node'),
     [
-      join(root, 'packages/cli/src/main.ts'),
+      join(checkout, 'packages/cli/src/main.ts'),
       'dev',
       '--json',
       '--state',
@@ -56,7 +58,7 @@ export async function startMesh(scratch: string): Promise<BenchMesh> {
       '--port',
       String(await freePort()),
     ],
-    { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
@@ -79,8 +81,9 @@ export async function startMesh(scratch: string): Promise<BenchMesh> {
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return response.json();
     };
-    const { nodes } = (await control('/v1/status')) as {
+    const { nodes, gateways } = (await control('/v1/status')) as {
       nodes: { id: string; pop: string; dataPlanes: { namespace: string; address: string }[] }[];
+      gateways: { pid: number }[];
     };
     const measured = nodes.find(({ id }) => id === ready.nodes[0]?.id);
     const plane = measured?.dataPlanes.find(({ namespace }) => namespace === 'default');
@@ -93,6 +96,7 @@ export async function startMesh(scratch: string): Promise<BenchMesh> {
       dataPlane: `http://${plane.address}`,
       pop: measured.pop,
       pid: ready.nodes[0]?.pid ?? 0,
+      gatewayPid: gateways[0]?.pid ?? 0,
       control,
       stop,
     };

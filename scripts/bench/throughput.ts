@@ -86,20 +86,34 @@ function pin(pid: number, cores: string): boolean {
  * Each server on one core, the load on another. Undefined where the machine cannot pin, or
  * has no second core.
  */
-export async function onOneCore(
+export function onOneCore(
   load: Load,
   targets: readonly Target[],
   turns: Turns,
   note: (line: string) => void,
 ): Promise<ReadonlyMap<string, LoadFigures> | undefined> {
-  const pids = new Set(targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid])));
+  const pids = targets.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  return pinnedToOneCore(load, pids, async (pinned) =>
+    pinned === load
+      ? undefined
+      : inTurns(pinned, targets, turns, (line) => note(`one core, ${line}`)),
+  );
+}
+
+/** The work with the load as it is where nothing can be pinned. */
+export async function pinnedToOneCore<T>(
+  load: Load,
+  members: readonly number[],
+  work: (load: Load) => Promise<T>,
+): Promise<T> {
+  const pids = new Set(members);
   const pinnedLoad = load.onCore?.(LOAD_CORE);
   if (pinnedLoad === undefined || spawnSync('nproc').stdout?.toString().trim() === '1') {
-    return undefined;
+    return work(load);
   }
   try {
-    for (const pid of pids) if (!pin(pid, String(SERVER_CORE))) return undefined;
-    return await inTurns(pinnedLoad, targets, turns, (line) => note(`one core, ${line}`));
+    for (const pid of pids) if (!pin(pid, String(SERVER_CORE))) return await work(load);
+    return await work(pinnedLoad);
   } finally {
     for (const pid of pids) pin(pid, `0-${LOAD_CORE}`);
   }
