@@ -93,6 +93,7 @@ async function throughputPairs(
   const compared: Comparison[] = [];
   for (const [index, mine] of ours.entries()) {
     const other = theirs[index] as Target;
+    note(`${mine.name}, in ${turns} turns each…`);
     await rps(mine, WARM_UP_S);
     await rps(other, WARM_UP_S);
     const pairs: { ours: number; theirs: number }[] = [];
