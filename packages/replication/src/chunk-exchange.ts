@@ -33,6 +33,7 @@ export class ChunkExchange {
   readonly #logger: Logger;
   readonly #healed: Counter;
   readonly #seeded: Counter;
+  #filledStream: string | undefined;
 
   constructor(options: {
     stream: ChunkStream;
@@ -80,9 +81,17 @@ export class ChunkExchange {
     return undefined;
   }
 
+  /**
+   * Whether the stream is another one than was filled last: an operator, or a server that lost
+   * its disk, has taken the old one away under a connection that stayed.
+   */
+  async wasReplaced(): Promise<boolean> {
+    return (await this.#stream.ensure()) !== this.#filledStream;
+  }
+
   /** Returns how many chunks in use are missing there and not on this node either. */
   async seed(supply: ChunkSupply, signal: AbortSignal): Promise<number> {
-    await this.#stream.ensure();
+    const stream = await this.#stream.ensure();
     // Shuffled, because after a wipe every node does this at the same moment.
     const todo = shuffled(this.#random, await this.#missing(supply));
     let absent = 0;
@@ -101,6 +110,7 @@ export class ChunkExchange {
         this.#seeded.add();
       });
     }
+    this.#filledStream = stream;
     return absent;
   }
 

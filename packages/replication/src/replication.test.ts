@@ -323,6 +323,24 @@ test('bucket and stream deleted under a live connection come back with everythin
   });
 });
 
+test('a chunk stream that is deleted under a live connection is filled again without a deploy', async () => {
+  const mesh = newMesh();
+  const config = { url: shared.url, prefix: 'emptied', ...never };
+  const a = await mesh.node('a', config).start();
+  await a.connected();
+  const digest = a.hold(new SeededRandom(5).bytes(500));
+  await a.replication.publishChunk(digest, a.chunks.get(digest) ?? assert.fail());
+  // Past the rounds that compare all chunks anyway: the first of a connection.
+  await a.replication.reconcileNow();
+  const manager = await (await asOperator(shared)).jetstreamManager();
+  await manager.streams.delete('EMPTIED_CHUNKS');
+  await a.replication.reconcileNow();
+  await eventually(async () => {
+    const { state } = await manager.streams.info('EMPTIED_CHUNKS');
+    assert.equal(state.messages, 1);
+  }, 10_000);
+});
+
 test('a rotten block of the chunk stream gives no wrong bytes, and is healed', async () => {
   const server = await natsServer();
   const mesh = newMesh();

@@ -313,9 +313,11 @@ class NatsReplication implements Replication {
   /** Returns how long to rest before the next. */
   async #reconcile({ sync, exchange, ended }: Session, round: number): Promise<number> {
     const waiting = this.#waitingForReconcile.splice(0);
+    let compareChunks = round % CHUNK_CHECK_EVERY === 0;
     try {
       // A server that hangs must not hold up a stop; what is left behind ends by its own deadline.
       await untilAborted(sync.reconcile(round % FULL_SCAN_EVERY === 0), ended);
+      compareChunks ||= await untilAborted(exchange.wasReplaced(), ended);
     } catch (caught) {
       if (!ended.aborted) {
         this.#logger.warn('NATS could not be compared; trying again', {
@@ -330,7 +332,7 @@ class NatsReplication implements Replication {
     this.#usable = true;
     this.#connectedGauge.set(1);
     this.#writer.resume(sync);
-    this.#chunks.resume(exchange, ended, round % CHUNK_CHECK_EVERY === 0);
+    this.#chunks.resume(exchange, ended, compareChunks);
     for (const settle of waiting) settle();
     return this.#config.reconcileIntervalMs * (0.8 + 0.4 * this.#options.random.float());
   }
