@@ -8,10 +8,10 @@ const COUNTER_BITS = 16n;
  * Refused: wall time alone (goes back), Lamport counters (mean nothing to a person).
  */
 export class HybridClock {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   #last = 0n;
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 

@@ -1,5 +1,6 @@
 export * from './clock.ts';
 export * from './errors.ts';
+export * from './host-name.ts';
 export * from './hybrid-clock.ts';
 export * from './ids.ts';
 export * from './lifecycle.ts';

@@ -1,5 +1,12 @@
-import { DEFAULT_NAMESPACE, type FunctionId, functionId, isName } from '@popmesh/contracts';
-import type { FunctionRecord } from '@popmesh/protocol';
+import {
+  DEFAULT_NAMESPACE,
+  type FunctionId,
+  functionId,
+  isHostName,
+  isName,
+  isWithinDomain,
+} from '@popmesh/contracts';
+import { type FunctionRecord, type HostClaim, HostOwners } from '@popmesh/protocol';
 import { HostRoutes, type RouteClaim } from './host-routes.ts';
 import type { FunctionState } from './mesh-view.ts';
 
@@ -34,6 +41,7 @@ export class Directory {
   readonly #domain: string;
   readonly #suffix: string;
   readonly #functions = new Map<string, FunctionEntry>();
+  readonly #owners = new HostOwners();
   #routes: HostRoutes<FunctionId> | undefined;
 
   constructor(domain: string) {
@@ -59,7 +67,15 @@ export class Directory {
     const entry = state.record.deleted ? undefined : this.#toEntry(state);
     if (entry === undefined) this.#functions.delete(state.id);
     else this.#functions.set(state.id, entry);
-    if ((held?.routes.length ?? 0) + (entry?.routes.length ?? 0) > 0) this.#routes = undefined;
+    const asked = this.#owners.setFunction(state.id, state.record);
+    if (asked || (held?.routes.length ?? 0) + (entry?.routes.length ?? 0) > 0) {
+      this.#routes = undefined;
+    }
+  }
+
+  applyClaim(claim: HostClaim): void {
+    this.#owners.setClaim(claim);
+    this.#routes = undefined;
   }
 
   /** `host` in lower case without port and trailing dot; `url` starts with `/`. */
@@ -99,7 +115,18 @@ export class Directory {
   }
 
   #hostRoutes(): HostRoutes<FunctionId> {
-    this.#routes ??= new HostRoutes([...this.#functions.values()].flatMap((entry) => entry.routes));
+    if (this.#routes !== undefined) return this.#routes;
+    const owned = new Map<string, string>();
+    for (const host of this.#owners.hosts()) {
+      const owner = this.#owners.owner(host);
+      if (owner !== undefined && !isWithinDomain(host, this.#domain)) {
+        owned.set(host, owner.namespace);
+      }
+    }
+    const claims = [...this.#functions.values()].flatMap(({ namespace, routes }) =>
+      routes.filter(({ host }) => owned.get(host) === namespace),
+    );
+    this.#routes = new HostRoutes(claims, owned.keys());
     return this.#routes;
   }
 
@@ -114,28 +141,23 @@ export class Directory {
       timeoutMs: limits?.timeoutMs || TIMEOUT_MS_DEFAULT,
       requestBodyBytesMax: (limits?.requestBodyMb || REQUEST_BODY_MB_DEFAULT) * 1024 * 1024,
       regions: version?.config?.regions ?? [],
-      routes: this.#claims(id, record, version?.config?.routes ?? []),
+      routes: claimsOf(id, record, version?.config?.routes ?? []),
     };
   }
-
-  /** Hosts under the platform's own domain belong to names, and are no one's to claim. */
-  #claims(
-    id: FunctionId,
-    record: FunctionRecord,
-    routes: readonly { host: string; path: string }[],
-  ): RouteClaim<FunctionId>[] {
-    return routes
-      .map(({ host, path }) => ({ host: host.toLowerCase(), path: path || '/*' }))
-      .filter(({ host }) => host !== this.#domain && !host.endsWith(this.#suffix) && host !== '')
-      .map(({ host, path }) => ({
-        host,
-        path,
-        owner: id,
-        target: id,
-        claimedAtMs: firstClaimMs(record, host, path),
-      }));
-  }
 }
+
+/** What is no host name (an address, say) is nobody's, whoever signed the record. */
+const claimsOf = (
+  id: FunctionId,
+  record: FunctionRecord,
+  routes: readonly { host: string; path: string }[],
+): RouteClaim<FunctionId>[] =>
+  routes
+    .filter(({ host }) => isHostName(host))
+    .map(({ host, path: given }) => {
+      const path = given || '/*';
+      return { host, path, by: id, target: id, askedAtMs: firstAskedMs(record, host, path) };
+    });
 
 /** The heaviest target of `live`; its routes and limits speak for the function. */
 function liveVersion(record: FunctionRecord): number {
@@ -147,13 +169,13 @@ function liveVersion(record: FunctionRecord): number {
   return best?.version ?? record.lastVersion;
 }
 
-function firstClaimMs(record: FunctionRecord, host: string, path: string): number {
+function firstAskedMs(record: FunctionRecord, host: string, path: string): number {
   let first = Number.MAX_SAFE_INTEGER;
   for (const version of record.versions) {
-    const claims = version.config?.routes.some(
-      (route) => route.host.toLowerCase() === host && (route.path || '/*') === path,
+    const asks = version.config?.routes.some(
+      (route) => route.host === host && (route.path || '/*') === path,
     );
-    if (claims) first = Math.min(first, Number(version.createdAtMs));
+    if (asks) first = Math.min(first, Number(version.createdAtMs));
   }
   return first;
 }

@@ -1,16 +1,17 @@
 /**
  * Custom hosts and paths of functions: exact host, longest path pattern wins.
  * `/path/*` means `/path` and everything under it; without a star, that path alone.
- * A claim by two functions goes to the older claim, so that a later deploy by
- * another tenant cannot take traffic away.
+ * Paths are compared within one namespace only: a host is its owner's as a whole
+ * (host-ownership.ts in protocol). Refused: the longest path of whoever asks, which
+ * let a tenant take `/login` from another one's host.
  */
 
 export interface RouteClaim<T> {
   readonly host: string;
   readonly path: string;
-  /** Smaller wins; ties by `owner`. */
-  readonly claimedAtMs: number;
-  readonly owner: string;
+  /** Between two functions of the namespace that ask for the same: smaller wins, ties by `by`. */
+  readonly askedAtMs: number;
+  readonly by: string;
   readonly target: T;
 }
 
@@ -23,13 +24,14 @@ interface Pattern<T> {
 export class HostRoutes<T> {
   readonly #hosts: ReadonlyMap<string, readonly Pattern<T>[]>;
 
-  constructor(claims: Iterable<RouteClaim<T>>) {
+  /** `owned`: hosts that are somebody's even if nothing is routed there now. */
+  constructor(claims: Iterable<RouteClaim<T>>, owned: Iterable<string> = []) {
     const hosts = new Map<string, Pattern<T>[]>();
+    for (const host of owned) hosts.set(host, []);
     for (const claim of claims) {
-      const host = claim.host.toLowerCase();
-      const patterns = hosts.get(host) ?? [];
+      const patterns = hosts.get(claim.host) ?? [];
       patterns.push(toPattern(claim));
-      hosts.set(host, patterns);
+      hosts.set(claim.host, patterns);
     }
     for (const patterns of hosts.values()) patterns.sort(order);
     this.#hosts = hosts;
@@ -65,9 +67,9 @@ function toPattern<T>(claim: RouteClaim<T>): Pattern<T> {
   return { prefix: star ? path.slice(0, -1) : path, exact: !star, claim };
 }
 
-/** Longest first, exact before prefix, then the older claim. */
+/** Longest first, exact before prefix, then who asked first. */
 const order = <T>(a: Pattern<T>, b: Pattern<T>): number =>
   b.prefix.length - a.prefix.length ||
   Number(b.exact) - Number(a.exact) ||
-  a.claim.claimedAtMs - b.claim.claimedAtMs ||
-  (a.claim.owner < b.claim.owner ? -1 : 1);
+  a.claim.askedAtMs - b.claim.askedAtMs ||
+  (a.claim.by < b.claim.by ? -1 : 1);

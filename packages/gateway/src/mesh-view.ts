@@ -1,5 +1,5 @@
 import type { FunctionId } from '@popmesh/contracts';
-import type { FunctionRecord, NodeAnnouncement } from '@popmesh/protocol';
+import type { FunctionRecord, HostClaim, NodeAnnouncement } from '@popmesh/protocol';
 
 /**
  * All that the gateway wants to know of the mesh, decoded. Declared here so that
@@ -23,12 +23,15 @@ export interface FunctionState {
 export type MeshChange =
   | { readonly kind: 'node'; readonly node: NodeState }
   | { readonly kind: 'node-gone'; readonly id: string }
-  | { readonly kind: 'function'; readonly function: FunctionState };
+  | { readonly kind: 'function'; readonly function: FunctionState }
+  | { readonly kind: 'host'; readonly claim: HostClaim };
 
 export interface MeshView {
   nodes(): Iterable<NodeState>;
   functions(): Iterable<FunctionState>;
-  /** Called after the change is visible in `nodes` and `functions`. */
+  /** Claims to custom hosts, released ones too. */
+  claims(): Iterable<HostClaim>;
+  /** Called after the change is visible in `nodes`, `functions` and `claims`. */
   onChanged(listener: (change: MeshChange) => void): () => void;
 }
 
@@ -36,6 +39,7 @@ export interface MeshView {
 export class MemoryMeshView implements MeshView {
   readonly #nodes = new Map<string, NodeState>();
   readonly #functions = new Map<string, FunctionState>();
+  readonly #claims = new Map<string, HostClaim>();
   readonly #listeners = new Set<(change: MeshChange) => void>();
 
   nodes(): Iterable<NodeState> {
@@ -44,6 +48,10 @@ export class MemoryMeshView implements MeshView {
 
   functions(): Iterable<FunctionState> {
     return this.#functions.values();
+  }
+
+  claims(): Iterable<HostClaim> {
+    return this.#claims.values();
   }
 
   onChanged(listener: (change: MeshChange) => void): () => void {
@@ -65,6 +73,11 @@ export class MemoryMeshView implements MeshView {
   setFunction(state: FunctionState): void {
     this.#functions.set(state.id, state);
     this.#tell({ kind: 'function', function: state });
+  }
+
+  setClaim(claim: HostClaim): void {
+    this.#claims.set(`${claim.host}/${claim.namespace}`, claim);
+    this.#tell({ kind: 'host', claim });
   }
 
   #tell(change: MeshChange): void {

@@ -12,6 +12,10 @@ import {
   FunctionRecordSchema,
   fromBinary,
   functionIdOfKey,
+  HOST_PREFIX,
+  type HostClaim,
+  HostClaimSchema,
+  isClaimOf,
   NODE_PREFIX,
   NodeAnnouncementSchema,
 } from '@popmesh/protocol';
@@ -71,6 +75,13 @@ export class TableMeshView implements MeshView {
     }
   }
 
+  *claims(): Generator<HostClaim> {
+    for (const record of this.#table.list(HOST_PREFIX)) {
+      const claim = this.#decodeClaim(record);
+      if (claim !== undefined) yield claim;
+    }
+  }
+
   onChanged(listener: (change: MeshChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -80,6 +91,9 @@ export class TableMeshView implements MeshView {
     if (record.key.startsWith(FUNCTION_PREFIX)) {
       const state = this.#decodeFunction(record);
       if (state !== undefined) this.#tell({ kind: 'function', function: state });
+    } else if (record.key.startsWith(HOST_PREFIX)) {
+      const claim = this.#decodeClaim(record);
+      if (claim !== undefined) this.#tell({ kind: 'host', claim });
     } else if (record.key.startsWith(NODE_PREFIX)) {
       const id = record.key.slice(NODE_PREFIX.length);
       try {
@@ -120,6 +134,17 @@ export class TableMeshView implements MeshView {
     } catch (error) {
       const atMs = revisionTimeMs(record.revision);
       this.#logger.warn('a function record could not be read', { key: record.key, atMs, error });
+    }
+    return undefined;
+  }
+
+  #decodeClaim({ key, payload }: OpaqueRecord): HostClaim | undefined {
+    try {
+      const claim = fromBinary(HostClaimSchema, payload);
+      if (isClaimOf(claim, key)) return claim;
+      this.#logger.warn('a host claim does not match its key', { key });
+    } catch (error) {
+      this.#logger.warn('a host claim could not be read', { key, error });
     }
     return undefined;
   }

@@ -103,6 +103,7 @@ export class TrafficPlane {
     const { mesh } = this.#deps;
     this.#unsubscribe = mesh.onChanged((change) => this.#apply(change));
     for (const node of mesh.nodes()) this.#apply({ kind: 'node', node });
+    for (const claim of mesh.claims()) this.#apply({ kind: 'host', claim });
     for (const state of mesh.functions()) this.#apply({ kind: 'function', function: state });
     this.#watchdog.start();
     return listen(this.#server, this.#config.listen.host, this.#config.listen.port);
@@ -152,6 +153,7 @@ export class TrafficPlane {
 
   #apply(change: MeshChange): void {
     if (change.kind === 'function') this.directory.apply(change.function);
+    else if (change.kind === 'host') this.directory.applyClaim(change.claim);
     else if (change.kind === 'node-gone') this.topology.remove(change.id);
     else this.topology.apply(change.node, this.#deps.clock.monotonic());
   }

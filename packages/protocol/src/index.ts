@@ -19,6 +19,7 @@ export type {
   ServiceHandlers,
 } from './grpc-service.ts';
 export { type TlsCredentials, type TlsMaterial, tlsCredentials } from './grpc-tls.ts';
+export * from './host-ownership.ts';
 export * from './identity.ts';
 export { readIdentityFile } from './identity-file.ts';
 export * from './keys.ts';

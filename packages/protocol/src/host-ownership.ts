@@ -1,0 +1,137 @@
+import { type FunctionId, isHostName, isName } from '@popmesh/contracts';
+import type { FunctionRecord, HostClaim } from './generated/popmesh/v1/registry_pb.js';
+import { hostKey } from './keys.ts';
+
+/**
+ * Whose a custom host is. One pure rule over claims, the same for nodes and
+ * gateways, so that all that hold the same records agree, in whatever order those
+ * came. Refused: one record per host, in which the merge would have to know what
+ * a claim is, and the newer of two claims would win.
+ */
+
+export interface Claim {
+  readonly namespace: string;
+  readonly claimedAtMs: number;
+}
+
+/** The oldest; at the same millisecond the smaller namespace. Released claims are none. */
+export function ownerOf<T extends Claim>(claims: Iterable<T>): T | undefined {
+  let owner: T | undefined;
+  for (const claim of claims) {
+    if (owner === undefined || isBefore(claim, owner)) owner = claim;
+  }
+  return owner;
+}
+
+const isBefore = (a: Claim, b: Claim): boolean =>
+  a.claimedAtMs === b.claimedAtMs ? a.namespace < b.namespace : a.claimedAtMs < b.claimedAtMs;
+
+/** A record may be signed by a node of ours and still be nonsense: it must name what its key says. */
+export const isClaimOf = ({ host, namespace }: HostClaim, key: string): boolean =>
+  isName(namespace) && isHostName(host) && hostKey(host, namespace) === key;
+
+/**
+ * Versions from before there were claims ask for their hosts by standing in a
+ * record, since the day they were made. Later ones (which name the revision that
+ * accepted them) do so by a claim alone, or a released host would come back.
+ */
+export function hostsBeforeClaims(record: FunctionRecord): Map<string, number> {
+  const hosts = new Map<string, number>();
+  for (const { acceptedRevision, createdAtMs, config } of record.deleted ? [] : record.versions) {
+    if (acceptedRevision !== 0n) continue;
+    for (const { host } of config?.routes ?? []) {
+      if (!isHostName(host)) continue;
+      const atMs = Number(createdAtMs);
+      hosts.set(host, Math.min(atMs, hosts.get(host) ?? atMs));
+    }
+  }
+  return hosts;
+}
+
+interface Held {
+  /** By namespace: a claim that was made, also one that was released. */
+  readonly made: Map<string, { readonly claimedAtMs: number; readonly released: boolean }>;
+  /** By function: what stands in a record from before claims. */
+  readonly standing: Map<FunctionId, number>;
+}
+
+const namespaceOf = (fn: FunctionId): string => fn.slice(0, fn.indexOf('/'));
+
+/** The rule over all records of a table, kept up as they change. Memory is that of the records. */
+export class HostOwners {
+  readonly #hosts = new Map<string, Held>();
+  readonly #standingOf = new Map<FunctionId, ReadonlyMap<string, number>>();
+
+  /** A claim record in the state that the table holds now. */
+  setClaim({ host, namespace, claimedAtMs, released }: HostClaim): void {
+    this.#held(host).made.set(namespace, { claimedAtMs: Number(claimedAtMs), released });
+  }
+
+  /** The table let a released claim go. */
+  dropClaim(host: string, namespace: string): void {
+    const held = this.#hosts.get(host);
+    held?.made.delete(namespace);
+    this.#dropEmpty(host, held);
+  }
+
+  /** A function record in the state that the table holds now. Answers whether hosts may have changed. */
+  setFunction(fn: FunctionId, record: FunctionRecord): boolean {
+    const before = this.#standingOf.get(fn);
+    const hosts = hostsBeforeClaims(record);
+    if (before === undefined && hosts.size === 0) return false;
+    for (const host of before?.keys() ?? []) {
+      const held = this.#hosts.get(host);
+      held?.standing.delete(fn);
+      if (!hosts.has(host)) this.#dropEmpty(host, held);
+    }
+    for (const [host, atMs] of hosts) this.#held(host).standing.set(fn, atMs);
+    if (hosts.size === 0) this.#standingOf.delete(fn);
+    else this.#standingOf.set(fn, hosts);
+    return true;
+  }
+
+  owner(host: string): Claim | undefined {
+    return ownerOf(this.claimsOf(host));
+  }
+
+  /** One per namespace, without the released. */
+  claimsOf(host: string): Claim[] {
+    const held = this.#hosts.get(host);
+    if (held === undefined) return [];
+    const found = new Map<string, number>();
+    for (const [namespace, { claimedAtMs, released }] of held.made) {
+      if (!released) found.set(namespace, claimedAtMs);
+    }
+    for (const [fn, atMs] of held.standing) {
+      const namespace = namespaceOf(fn);
+      // What was claimed or released since counts instead.
+      if (held.made.has(namespace)) continue;
+      found.set(namespace, Math.min(atMs, found.get(namespace) ?? atMs));
+    }
+    return [...found].map(([namespace, claimedAtMs]) => ({ namespace, claimedAtMs }));
+  }
+
+  /** Whether a version from before claims would ask for the host if its release were forgotten. */
+  isStanding(host: string, namespace: string): boolean {
+    const standing = this.#hosts.get(host)?.standing.keys() ?? [];
+    for (const fn of standing) if (namespaceOf(fn) === namespace) return true;
+    return false;
+  }
+
+  hosts(): Iterable<string> {
+    return this.#hosts.keys();
+  }
+
+  #held(host: string): Held {
+    let held = this.#hosts.get(host);
+    if (held === undefined) {
+      held = { made: new Map(), standing: new Map() };
+      this.#hosts.set(host, held);
+    }
+    return held;
+  }
+
+  #dropEmpty(host: string, held: Held | undefined): void {
+    if (held?.made.size === 0 && held.standing.size === 0) this.#hosts.delete(host);
+  }
+}
