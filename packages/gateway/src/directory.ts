@@ -153,11 +153,16 @@ const claimsOf = (
   routes: readonly { host: string; path: string }[],
 ): RouteClaim<FunctionId>[] =>
   routes
+    // Once any case was taken, and lowered here.
+    .map(({ host, path }) => ({ host: host.toLowerCase(), path: path || '/*' }))
     .filter(({ host }) => isHostName(host))
-    .map(({ host, path: given }) => {
-      const path = given || '/*';
-      return { host, path, by: id, target: id, askedAtMs: firstAskedMs(record, host, path) };
-    });
+    .map(({ host, path }) => ({
+      host,
+      path,
+      by: id,
+      target: id,
+      askedAtMs: firstAskedMs(record, host, path),
+    }));
 
 /** The heaviest target of `live`; its routes and limits speak for the function. */
 function liveVersion(record: FunctionRecord): number {
@@ -173,7 +178,7 @@ function firstAskedMs(record: FunctionRecord, host: string, path: string): numbe
   let first = Number.MAX_SAFE_INTEGER;
   for (const version of record.versions) {
     const asks = version.config?.routes.some(
-      (route) => route.host === host && (route.path || '/*') === path,
+      (route) => route.host.toLowerCase() === host && (route.path || '/*') === path,
     );
     if (asks) first = Math.min(first, Number(version.createdAtMs));
   }

@@ -7,6 +7,7 @@ import { Exchange, type ExchangeTools } from './exchange.ts';
 import { sendError } from './platform-error.ts';
 import { bodyTooLarge, collectBody, StreamBody } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-headers.ts';
+import { findFunction } from './request-target.ts';
 import { isIdempotent } from './retry-policy.ts';
 import type { ClientPlace } from './topology.ts';
 
@@ -112,7 +113,8 @@ export class Front {
     if (tools.traffic.inFlight >= limits.inFlightMax) {
       return new Refusal(new PopmeshError('overloaded', 'this gateway is at its request limit'));
     }
-    const match = directory.find(host, url);
+    const match = findFunction(directory, host, url);
+    if (match === 'ambiguous') return new Refusal(ambiguous());
     if (match === undefined) return new Refusal(synced() ? notFound(host, url) : notYet());
     const { requestBodyBytesMax } = match.entry;
     if (head.contentLength > requestBodyBytesMax) {
@@ -212,6 +214,11 @@ const claimedTimeoutMs = (claim: string | undefined): number => {
 };
 
 const invalid = (message: string): PopmeshError => new PopmeshError('invalid_argument', message);
+
+const ambiguous = (): PopmeshError =>
+  new PopmeshError('invalid_argument', 'the path of the request can be read in two ways', {
+    hint: 'Send it without "." and ".." segments, backslashes and "#".',
+  });
 
 const tooLarge = (limit: string, max: number): PopmeshError =>
   new PopmeshError('payload_too_large', `the request has more than ${max} ${limit}`, {

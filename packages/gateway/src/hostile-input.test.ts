@@ -102,6 +102,14 @@ const REFUSED: Readonly<Record<string, [bytes: string, status: RegExp]>> = {
     'GET /default/hello/ HTTP/1.1\r\nHost: a b/../c@d\r\n\r\n',
     /^HTTP\/1.1 400/,
   ],
+  'a path that leads elsewhere when it is read': [
+    'GET /default/hello/../../other/one/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+    /^HTTP\/1.1 400/,
+  ],
+  'a backslash in the path': [
+    'GET /default/hello\\..\\x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+    /^HTTP\/1.1 400/,
+  ],
   'an asterisk target': ['OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', /^HTTP\/1.1 400/],
   'a space in the target': ['GET /default/hello/ x HTTP/1.1\r\nHost: a\r\n\r\n', /^HTTP\/1.1 400/],
   'a chunk size with 0x': [

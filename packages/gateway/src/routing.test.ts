@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { create, FunctionRecordSchema } from '@popmesh/protocol';
+import { create, FunctionRecordSchema, HostClaimSchema } from '@popmesh/protocol';
 import fc from 'fast-check';
 import { Clients } from './client-peer.ts';
 import { Directory, normaliseHost } from './directory.ts';
@@ -11,7 +11,14 @@ import { responseHeaders } from './response-headers.ts';
 
 const state = (
   id: `${string}/${string}`,
-  extra: { revision?: bigint; deleted?: boolean; routes?: string[]; createdAtMs?: bigint } = {},
+  extra: {
+    revision?: bigint;
+    deleted?: boolean;
+    routes?: string[];
+    createdAtMs?: bigint;
+    /** Of a version that was accepted when there were claims. */
+    acceptedRevision?: bigint;
+  } = {},
 ): FunctionState => ({
   id,
   revision: extra.revision ?? 1n,
@@ -23,6 +30,7 @@ const state = (
       {
         number: 1,
         createdAtMs: extra.createdAtMs ?? 1n,
+        acceptedRevision: extra.acceptedRevision ?? 1n,
         config: {
           routes: (extra.routes ?? []).map((route) => ({
             host: route.split('/')[0] as string,
@@ -76,24 +84,69 @@ test('deletes and older revisions: gone, and never back by an old record', () =>
   assert.equal(directory.get('a/b'), undefined);
 });
 
-test('custom routes: exact host, longest path, older claim, never under the own domain', () => {
+const claim = (host: string, namespace: string, atMs: number, released = false) =>
+  create(HostClaimSchema, { host, namespace, claimedAtMs: BigInt(atMs), released });
+
+test("a host is its owner's as a whole, whatever path another one asks for", () => {
+  const thief = state('thief/f', {
+    routes: ['shop.com/api/deeper/*', 'shop.com/', 'shop.com/login*', 'hello.example.net/*'],
+    createdAtMs: 1n,
+  });
   const directory = directoryOf(
+    thief,
     state('a/all', { routes: ['shop.com/*'], createdAtMs: 10n }),
     state('a/api', { routes: ['shop.com/api/*'], createdAtMs: 11n }),
-    state('b/thief', { routes: ['shop.com/api/*', 'hello.example.net/*'], createdAtMs: 99n }),
     state('a/one', { routes: ['shop.com/api/exact'] }),
+    state('a/late', { routes: ['shop.com/api/exact'], createdAtMs: 12n }),
     state('default/hello'),
   );
   const id = (host: string, url: string) => directory.find(host, url)?.entry.id;
+  assert.equal(id('shop.com', '/'), undefined, 'nobody has claimed it');
+  directory.applyClaim(claim('shop.com', 'thief', 20));
+  directory.applyClaim(claim('shop.com', 'a', 10));
+  directory.applyClaim(claim('hello.example.net', 'thief', 1));
+  directory.applyClaim(claim('127.0.0.1', 'thief', 1));
   assert.equal(id('shop.com', '/'), 'a/all');
+  assert.equal(id('shop.com', '/login/x'), 'a/all');
   assert.equal(id('shop.com', '/api'), 'a/api');
   assert.equal(id('shop.com', '/api/x?y'), 'a/api');
   assert.equal(id('shop.com', '/apix'), 'a/all');
   assert.equal(id('shop.com', '/api/exact?q'), 'a/one');
   assert.equal(id('shop.com', '/api/exact/more'), 'a/api');
+  assert.equal(id('shop.com', '/api/deeper/x'), 'a/api');
   assert.equal(id('hello.example.net', '/'), 'default/hello');
+
   directory.apply(state('a/api', { revision: 2n, deleted: true }));
-  assert.equal(id('shop.com', '/api/x'), 'b/thief');
+  assert.equal(id('shop.com', '/api/x'), 'a/all');
+  directory.apply(state('a/all', { revision: 2n, deleted: true }));
+  assert.equal(id('shop.com', '/thief/f/x'), undefined, 'no path form on a host that is owned');
+  directory.applyClaim(claim('shop.com', 'a', 10, true));
+  assert.equal(id('shop.com', '/login'), 'thief/f', 'the next claim');
+});
+
+test('an address is never owned, by a record of any age', () => {
+  const old = { createdAtMs: 1n, acceptedRevision: 0n };
+  const directory = directoryOf(
+    state('thief/f', { ...old, routes: ['127.0.0.1/*', '127.1/*', 'localhost/*', '::1/*'] }),
+    state('team/api'),
+  );
+  for (const host of ['127.0.0.1', '127.1', 'localhost', '::1']) {
+    assert.equal(directory.find(host, '/team/api/x')?.entry.id, 'team/api', host);
+    assert.equal(directory.find(host, '/'), undefined, host);
+  }
+});
+
+test('records from before claims are served as they were, each host by the older one', () => {
+  const old = (createdAtMs: bigint) => ({ createdAtMs, acceptedRevision: 0n });
+  const directory = directoryOf(
+    state('bank/web', { ...old(10n), routes: ['Bank.com/*'] }),
+    state('thief/f', { ...old(20n), routes: ['bank.com/login*', 'mine.com'] }),
+  );
+  const id = (host: string, url: string) => directory.find(host, url)?.entry.id;
+  assert.equal(id('bank.com', '/login'), 'bank/web');
+  assert.equal(id('mine.com', '/'), 'thief/f');
+  directory.applyClaim(claim('bank.com', 'bank', 10, true));
+  assert.equal(id('bank.com', '/login'), 'thief/f', 'released on purpose');
 });
 
 test('the longest matching pattern wins, whatever the order of the claims', () => {
@@ -108,8 +161,8 @@ test('the longest matching pattern wins, whatever the order of the claims', () =
       const claims = patterns.map((one) => ({
         host: 'h',
         path: one,
-        claimedAtMs: 1,
-        owner: one,
+        askedAtMs: 1,
+        by: one,
         target: one,
       }));
       const forwards = new HostRoutes(claims).find('h', wanted);

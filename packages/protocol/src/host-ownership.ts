@@ -39,7 +39,9 @@ export function hostsBeforeClaims(record: FunctionRecord): Map<string, number> {
   const hosts = new Map<string, number>();
   for (const { acceptedRevision, createdAtMs, config } of record.deleted ? [] : record.versions) {
     if (acceptedRevision !== 0n) continue;
-    for (const { host } of config?.routes ?? []) {
+    for (const route of config?.routes ?? []) {
+      // Once any case was taken, and lowered at the gateway.
+      const host = route.host.toLowerCase();
       if (!isHostName(host)) continue;
       const atMs = Number(createdAtMs);
       hosts.set(host, Math.min(atMs, hosts.get(host) ?? atMs));
