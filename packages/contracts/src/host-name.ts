@@ -8,8 +8,6 @@
 
 export const HOST_LENGTH_MAX = 253;
 export const ROUTE_PATH_LENGTH_MAX = 1024;
-/** A function's, in its manifest. */
-export const ROUTES_MAX = 64;
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Top-level domains begin with a letter; what does not is read as an IPv4 address by URL parsers. */

@@ -147,6 +147,7 @@ async function build(
       id,
       address: advertised(address),
       adminAddress,
+      domain: config.domain,
       state,
       pid,
       softwareVersion: packageJson.version,

@@ -160,6 +160,8 @@ test('records from before claims keep their hosts, and later ones gain nothing b
   stand(before('eve', [[host, 1, 5n]]));
   stand(before('zoe', [['127.0.0.1', 1]]));
   assert.deepEqual(owners.owner(host), { namespace: 'bank', claimedAtMs: 10 });
+  assert.deepEqual(owners.claimsBy('mallory'), [{ host, claimedAtMs: 30 }]);
+  assert.deepEqual([...owners.standingOf('bank/f')], [host]);
   assert.equal(owners.owner('127.0.0.1'), undefined);
 
   // The claim that the next deploy makes carries the same time; what is released stays so.
@@ -182,7 +184,9 @@ test('what is gone leaves no memory behind', () => {
     owners.setFunction('a/f', before('a', [[host, i]]));
     owners.setClaim(create(HostClaimSchema, { host, namespace: 'a', released: true }));
     owners.setFunction('a/f', create(FunctionRecordSchema, { deleted: true }));
+    assert.equal(owners.releasesBy('a'), 1);
     owners.dropClaim(host, 'a');
+    assert.deepEqual([owners.releasesBy('a'), owners.claimsBy('a')], [0, []]);
   }
   assert.deepEqual([...owners.hosts()], []);
 });

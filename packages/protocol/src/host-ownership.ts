@@ -1,5 +1,5 @@
 import { type FunctionId, isHostName, isName } from '@popmesh/contracts';
-import type { FunctionRecord, HostClaim } from './generated/popmesh/v1/registry_pb.js';
+import type { HostClaim, VersionRecord } from './generated/popmesh/v1/registry_pb.js';
 import { hostKey } from './keys.ts';
 
 /**
@@ -30,12 +30,18 @@ const isBefore = (a: Claim, b: Claim): boolean =>
 export const isClaimOf = ({ host, namespace }: HostClaim, key: string): boolean =>
   isName(namespace) && isHostName(host) && hostKey(host, namespace) === key;
 
+/** Of a function's record, what counts here. */
+export interface Asking {
+  readonly deleted: boolean;
+  readonly versions: readonly VersionRecord[];
+}
+
 /**
  * Versions from before there were claims ask for their hosts by standing in a
  * record, since the day they were made. Later ones (which name the revision that
  * accepted them) do so by a claim alone, or a released host would come back.
  */
-export function hostsBeforeClaims(record: FunctionRecord): Map<string, number> {
+export function hostsBeforeClaims(record: Asking): Map<string, number> {
   const hosts = new Map<string, number>();
   for (const { acceptedRevision, createdAtMs, config } of record.deleted ? [] : record.versions) {
     if (acceptedRevision !== 0n) continue;
@@ -63,32 +69,35 @@ const namespaceOf = (fn: FunctionId): string => fn.slice(0, fn.indexOf('/'));
 export class HostOwners {
   readonly #hosts = new Map<string, Held>();
   readonly #standingOf = new Map<FunctionId, ReadonlyMap<string, number>>();
+  /** Every host that a namespace has anything to do with. */
+  readonly #hostsOf = new Map<string, Set<string>>();
 
   /** A claim record in the state that the table holds now. */
   setClaim({ host, namespace, claimedAtMs, released }: HostClaim): void {
-    this.#held(host).made.set(namespace, { claimedAtMs: Number(claimedAtMs), released });
+    const held = this.#held(host, namespace);
+    held.made.set(namespace, { claimedAtMs: Number(claimedAtMs), released });
   }
 
   /** The table let a released claim go. */
   dropClaim(host: string, namespace: string): void {
-    const held = this.#hosts.get(host);
-    held?.made.delete(namespace);
-    this.#dropEmpty(host, held);
+    this.#hosts.get(host)?.made.delete(namespace);
+    this.#dropEmpty(host, namespace);
   }
 
   /** A function record in the state that the table holds now. Answers whether hosts may have changed. */
-  setFunction(fn: FunctionId, record: FunctionRecord): boolean {
+  setFunction(fn: FunctionId, record: Asking): boolean {
     const before = this.#standingOf.get(fn);
     const hosts = hostsBeforeClaims(record);
     if (before === undefined && hosts.size === 0) return false;
-    for (const host of before?.keys() ?? []) {
-      const held = this.#hosts.get(host);
-      held?.standing.delete(fn);
-      if (!hosts.has(host)) this.#dropEmpty(host, held);
-    }
-    for (const [host, atMs] of hosts) this.#held(host).standing.set(fn, atMs);
+    const namespace = namespaceOf(fn);
+    for (const [host, atMs] of hosts) this.#held(host, namespace).standing.set(fn, atMs);
     if (hosts.size === 0) this.#standingOf.delete(fn);
     else this.#standingOf.set(fn, hosts);
+    for (const host of before?.keys() ?? []) {
+      if (hosts.has(host)) continue;
+      this.#hosts.get(host)?.standing.delete(fn);
+      this.#dropEmpty(host, namespace);
+    }
     return true;
   }
 
@@ -120,11 +129,39 @@ export class HostOwners {
     return false;
   }
 
+  /** Hosts that versions of the function from before claims ask for. */
+  standingOf(fn: FunctionId): Iterable<string> {
+    return this.#standingOf.get(fn)?.keys() ?? [];
+  }
+
   hosts(): Iterable<string> {
     return this.#hosts.keys();
   }
 
-  #held(host: string): Held {
+  /** What a namespace claims, also what an older claim of another one keeps from it. */
+  claimsBy(namespace: string): { readonly host: string; readonly claimedAtMs: number }[] {
+    return this.#ownHosts(namespace).flatMap((host) =>
+      this.claimsOf(host)
+        .filter((claim) => claim.namespace === namespace)
+        .map(({ claimedAtMs }) => ({ host, claimedAtMs })),
+    );
+  }
+
+  /** How many releases of a namespace are still remembered. */
+  releasesBy(namespace: string): number {
+    return this.#ownHosts(namespace).filter(
+      (host) => this.#hosts.get(host)?.made.get(namespace)?.released,
+    ).length;
+  }
+
+  #ownHosts(namespace: string): string[] {
+    return [...(this.#hostsOf.get(namespace) ?? [])];
+  }
+
+  #held(host: string, namespace: string): Held {
+    const own = this.#hostsOf.get(namespace);
+    if (own === undefined) this.#hostsOf.set(namespace, new Set([host]));
+    else own.add(host);
     let held = this.#hosts.get(host);
     if (held === undefined) {
       held = { made: new Map(), standing: new Map() };
@@ -133,7 +170,12 @@ export class HostOwners {
     return held;
   }
 
-  #dropEmpty(host: string, held: Held | undefined): void {
+  #dropEmpty(host: string, namespace: string): void {
+    const held = this.#hosts.get(host);
     if (held?.made.size === 0 && held.standing.size === 0) this.#hosts.delete(host);
+    if (held?.made.has(namespace) || this.isStanding(host, namespace)) return;
+    const own = this.#hostsOf.get(namespace);
+    own?.delete(host);
+    if (own?.size === 0) this.#hostsOf.delete(namespace);
   }
 }

@@ -744,6 +744,13 @@ export declare type GatewayAnnouncement = Message<"popmesh.v1.GatewayAnnouncemen
    * @generated from field: string admin_address = 9;
    */
   adminAddress: string;
+
+  /**
+   * Functions have their names under it, so that nobody may claim it as a custom host.
+   *
+   * @generated from field: string domain = 10;
+   */
+  domain: string;
 };
 
 /**
