@@ -29,6 +29,17 @@ export function mergeRecord(held: OpaqueRecord | undefined, incoming: OpaqueReco
   return order > 0 ? 'applied' : 'stale';
 }
 
+/**
+ * Looks into the records of its keys and joins two that were made without knowing of each
+ * other, so that the lower one's content is not lost. Asked before every record of such a key is
+ * applied. Joining the same two gives the same revision and payload wherever it is done.
+ */
+export interface RecordResolver {
+  owns(key: string): boolean;
+  /** The joined record; undefined where `mergeRecord` loses nothing. */
+  resolve(held: OpaqueRecord, incoming: OpaqueRecord): OpaqueRecord | undefined;
+}
+
 /** Lexicographic; negative, zero or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);

@@ -1,4 +1,12 @@
-import type { Clock, Logger, Metrics, OpaqueRecord, Random, Startable } from '@popmesh/contracts';
+import type {
+  Clock,
+  Logger,
+  Metrics,
+  OpaqueRecord,
+  Random,
+  RecordResolver,
+  Startable,
+} from '@popmesh/contracts';
 import type { GossipConfig, GossipConfigInput } from './config.ts';
 import type { Member, MemberRole } from './member.ts';
 import type { RecordPersistence } from './persistence.ts';
@@ -20,6 +28,8 @@ export interface GossipOptions {
   readonly seeds: readonly string[];
   /** Decodes and verifies; throws for what may not be passed on. */
   readonly openEnvelope: (envelope: Uint8Array) => OpaqueRecord;
+  /** Joins records that were made without knowing of each other; for members that may sign them. */
+  readonly resolver?: RecordResolver;
   readonly transport: GossipTransport;
   readonly persistence: RecordPersistence;
   readonly config?: GossipConfigInput | GossipConfig;

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type OpaqueRecord, silentLogger } from '@popmesh/contracts';
+import {
+  mergeRecord,
+  type OpaqueRecord,
+  type RecordResolver,
+  silentLogger,
+} from '@popmesh/contracts';
 import { VirtualClock } from '@popmesh/simulation';
 import fc from 'fast-check';
 import { compareHeads, headsOf } from './anti-entropy.ts';
@@ -22,6 +27,7 @@ const openEnvelope = (envelope: Uint8Array): OpaqueRecord => {
 async function newTable(
   append: (record: OpaqueRecord) => Promise<void> = async () => {},
   recordsMax = 1000,
+  resolver?: RecordResolver,
 ) {
   const clock = new VirtualClock();
   const persistence = memoryPersistence();
@@ -39,6 +45,7 @@ async function newTable(
     logger: silentLogger,
     revisionAheadMaxMs: 300_000,
     recordsMax,
+    resolver,
   });
   return { table, clock, persistence };
 }
@@ -204,4 +211,92 @@ test('digests, heads and differences make any two tables equal', async () => {
       assert.deepEqual(a.list(''), b.list(''));
     }),
   );
+});
+
+/** Texts are sets of letters, and a join is both: what function records are, in small. */
+const letters: RecordResolver = {
+  owns: (key) => key.startsWith('function/'),
+  resolve(held, incoming) {
+    const outcome = mergeRecord(held, incoming);
+    const [winner, loser] = outcome === 'applied' ? [incoming, held] : [held, incoming];
+    const has = setOf(winner);
+    if (outcome === 'equal' || [...setOf(loser)].every((letter) => has.has(letter)))
+      return undefined;
+    const both = [...new Set([...has, ...setOf(loser)])].sort().join('');
+    return make(held.key, winner.revision + 1n, both);
+  },
+};
+const setOf = ({ payload }: OpaqueRecord): Set<string> =>
+  new Set(Buffer.from(payload).toString('utf8'));
+
+test('with a resolver nothing that was ever applied is lost, in any order, on any disk', async () => {
+  const sets = fc.array(
+    fc
+      .record({
+        revision: fc.bigInt(0n, 4n),
+        text: fc.subarray(['a', 'b', 'c', 'd', 'e'], { minLength: 1 }),
+      })
+      .map(({ revision, text }) => make('function/d/a', revision, text.join(''))),
+    { minLength: 1, maxLength: 12 },
+  );
+  await fc.assert(
+    fc.asyncProperty(sets, sets, async (mine, theirs) => {
+      const durable = new Set<string>();
+      let turn = 0;
+      const slow = async ({ envelope }: OpaqueRecord) => {
+        for (let i = 0; i < (turn++ * 7) % 5; i++) await Promise.resolve();
+        durable.add(Buffer.from(envelope).toString('utf8'));
+      };
+      const [a, b] = [
+        (await newTable(slow, 1000, letters)).table,
+        (await newTable(slow, 1000, letters)).table,
+      ];
+      const shown: bigint[] = [];
+      a.onApplied((record) => {
+        shown.push(record.revision);
+        assert.ok(durable.has(Buffer.from(record.envelope).toString('utf8')));
+      });
+      await Promise.all(mine.map((record) => a.apply(record, 'gossip')));
+      await Promise.all(theirs.map((record) => b.apply(record, 'jetstream')));
+      for (let round = 0; round < 4; round++) {
+        for (const [from, to] of [
+          [a, b],
+          [b, a],
+        ] as const) {
+          const record = from.get('function/d/a') ?? assert.fail();
+          const known = to.isKnown(record.key, record.revision, record.envelope);
+          if (!known) await to.apply(record, 'gossip');
+        }
+      }
+      const all = new Set([...mine, ...theirs].flatMap((record) => [...setOf(record)]));
+      assert.deepEqual(setOf(a.get('function/d/a') ?? assert.fail()), all);
+      assert.deepEqual(a.list(''), b.list(''));
+      assert.deepEqual(
+        shown,
+        [...shown].sort((x, y) => (x < y ? -1 : 1)),
+      );
+    }),
+  );
+});
+
+test('an own change does not cover what came in between: it is made again on that', async () => {
+  const gates: (() => void)[] = [];
+  const slow = () => new Promise<void>((resolve) => gates.push(resolve));
+  const { table } = await newTable(slow, 1000, letters);
+  const theirs = table.apply(make('function/d/a', 5n, 'a'), 'gossip');
+  const own = table.apply(make('function/d/a', 6n, 'b'), 'local');
+  await new VirtualClock().settle();
+  assert.equal(gates.length, 1);
+  gates[0]?.();
+  assert.equal(await theirs, 'applied');
+  assert.equal(await own, 'stale');
+  const again = table.apply(make('function/d/a', 7n, 'ab'), 'local');
+  gates[1]?.();
+  assert.equal(await again, 'applied');
+  const older = table.apply(make('function/d/a', 3n, 'c'), 'gossip');
+  await new VirtualClock().settle();
+  gates[2]?.();
+  assert.equal(await older, 'applied');
+  assert.equal(Buffer.from(table.get('function/d/a')?.payload ?? []).toString(), 'abc');
+  assert.equal(table.get('function/d/a')?.revision, 8n, 'above both, so that everybody takes it');
 });

@@ -7,6 +7,7 @@ import {
   type OpaqueRecord,
   PopmeshError,
   type RecordOrigin,
+  type RecordResolver,
   type RecordTable,
   revisionTimeMs,
 } from '@popmesh/contracts';
@@ -29,6 +30,8 @@ export interface RecordTableOptions {
   readonly logger: Logger;
   readonly revisionAheadMaxMs: number;
   readonly recordsMax: number;
+  /** Joins what would lose something by the plain rule; members that sign nothing have none. */
+  readonly resolver?: RecordResolver | undefined;
 }
 
 export class GossipRecordTable implements RecordTable {
@@ -91,6 +94,8 @@ export class GossipRecordTable implements RecordTable {
     if (revision <= (this.#forgotten.get(key) ?? -1n)) return true;
     const held = this.#records.get(key);
     if (held === undefined || held.revision < revision) return false;
+    // An older one may have what the newer did not know of.
+    if (this.#resolverFor(key) !== undefined) return compareBytes(held.envelope, envelope) === 0;
     return held.revision > revision || compareBytes(held.envelope, envelope) === 0;
   }
 
@@ -100,6 +105,8 @@ export class GossipRecordTable implements RecordTable {
 
   async apply(record: OpaqueRecord, origin: RecordOrigin): Promise<MergeOutcome> {
     const { key, revision } = record;
+    const resolver = this.#resolverFor(key);
+    if (resolver !== undefined) return this.#applyOrJoin(record, origin, resolver);
     const pending = this.#pending.get(key);
     const outcome = mergeRecord(pending?.record ?? this.#records.get(key), record);
     if (outcome !== 'applied') {
@@ -109,6 +116,41 @@ export class GossipRecordTable implements RecordTable {
     }
     if (this.isForgotten(key, revision)) return 'stale';
     this.#refuse(record);
+    return this.#store(record, origin);
+  }
+
+  /**
+   * One write of a key at a time, each against what is visible. Where two records are joined,
+   * what is stored, shown and spread is the one made of both, a change of this member's own.
+   */
+  async #applyOrJoin(
+    record: OpaqueRecord,
+    origin: RecordOrigin,
+    resolver: RecordResolver,
+  ): Promise<MergeOutcome> {
+    const { key, revision } = record;
+    let pending = this.#pending.get(key);
+    // A change of our own was built on what was visible, and not on what came in between.
+    const isOutdated = origin === 'local' && pending !== undefined;
+    for (; pending !== undefined; pending = this.#pending.get(key)) {
+      await pending.stored.catch(() => {});
+    }
+    if (isOutdated || this.isForgotten(key, revision)) return 'stale';
+    const held = this.#records.get(key);
+    const outcome = mergeRecord(held, record);
+    if (outcome === 'equal') return outcome;
+    if (held !== undefined && origin !== 'local') {
+      this.#refuse(record);
+      const both = resolver.resolve(held, record);
+      if (both !== undefined) return this.#store(both, 'local');
+    }
+    if (outcome !== 'applied') return outcome;
+    this.#refuse(record);
+    return this.#store(record, origin);
+  }
+
+  async #store(record: OpaqueRecord, origin: RecordOrigin): Promise<MergeOutcome> {
+    const { key } = record;
     if (isDurableKey(key)) {
       const stored = this.#options.persistence.append(record);
       this.#pending.set(key, { record, stored });
@@ -124,6 +166,11 @@ export class GossipRecordTable implements RecordTable {
     this.#set(record);
     this.#listeners.tell(record, origin);
     return 'applied';
+  }
+
+  #resolverFor(key: string): RecordResolver | undefined {
+    const { resolver } = this.#options;
+    return resolver?.owns(key) === true ? resolver : undefined;
   }
 
   /**

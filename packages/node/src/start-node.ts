@@ -14,7 +14,7 @@ import {
   type TlsCredentials,
   tlsCredentials,
 } from '@popmesh/protocol';
-import { createReplication, Registry } from '@popmesh/replication';
+import { createFunctionResolver, createReplication, Registry } from '@popmesh/replication';
 import { createRuntime } from '@popmesh/runtime';
 import packageJson from '../package.json' with { type: 'json' };
 import { Announcer } from './announcer.ts';
@@ -108,6 +108,7 @@ async function build(
     self: { ...self, role: 'node', address: () => meshAddress },
     seeds: config.mesh.seeds,
     openEnvelope,
+    resolver: createFunctionResolver({ identity, logger }),
     transport: new GrpcGossipTransport(tls?.client),
     persistence: diskPersistence({ directory: folder('gossip'), logger }),
     config: config.gossip,

@@ -11,6 +11,7 @@ import {
   VersionRecordSchema,
 } from '@popmesh/protocol';
 import { RECORD_PAYLOAD_AIM_BYTES, VERSIONS_KEPT_MAX } from './limits.ts';
+import { acceptedAt, byAcceptance, pointedTo } from './version-order.ts';
 
 /**
  * What may happen to a function, as pure transformations from record to record.
@@ -31,11 +32,18 @@ export interface NewVersion {
   readonly createdAtMs: number;
 }
 
+/** The revision of a change, and the node that accepts it. */
+export interface Acceptance {
+  readonly revision: bigint;
+  readonly by: string;
+}
+
 /** Adds a version and points `live` to it. `held` may be a tombstone. */
 export function withVersion(
   held: FunctionRecord | undefined,
   id: { readonly namespace: string; readonly name: string },
   version: NewVersion,
+  accepted: Acceptance,
 ): FunctionRecord {
   if (version.label.length > LABEL_LENGTH_MAX) {
     throw new PopmeshError(
@@ -51,11 +59,14 @@ export function withVersion(
     config: version.config,
     createdBy: version.createdBy,
     createdAtMs: BigInt(Math.floor(version.createdAtMs)),
+    acceptedRevision: accepted.revision,
+    acceptedBy: accepted.by,
   });
   const alive = held?.deleted === false ? held : undefined;
   return pruned(
     create(FunctionRecordSchema, {
       ...id,
+      ...changed(held, accepted),
       lastVersion: number,
       versions: [...(alive?.versions ?? []), added],
       aliases: pointed(alive, number),
@@ -64,7 +75,11 @@ export function withVersion(
 }
 
 /** Points `live` to `version`, or to the newest kept one below what is live now. */
-export function rolledBack(held: FunctionRecord, version?: number): FunctionRecord {
+export function rolledBack(
+  held: FunctionRecord,
+  version: number | undefined,
+  accepted: Acceptance,
+): FunctionRecord {
   const target = version ?? previousVersion(held);
   if (!held.versions.some(({ number }) => number === target)) {
     throw new PopmeshError('not_found', `version ${target} of ${held.name} is not kept`, {
@@ -74,43 +89,60 @@ export function rolledBack(held: FunctionRecord, version?: number): FunctionReco
   return create(FunctionRecordSchema, {
     namespace: held.namespace,
     name: held.name,
-    lastVersion: held.lastVersion,
+    ...changed(held, accepted),
     versions: held.versions,
     aliases: pointed(held, target),
   });
 }
 
 /** Remembers that there was a function, and how far its numbers went. */
-export function tombstone(held: FunctionRecord, deletedAtMs: number): FunctionRecord {
+export function tombstone(
+  held: FunctionRecord,
+  deletedAtMs: number,
+  accepted: Acceptance,
+): FunctionRecord {
   return create(FunctionRecordSchema, {
     namespace: held.namespace,
     name: held.name,
+    ...changed(held, accepted),
     deleted: true,
     deletedAtMs: BigInt(Math.floor(deletedAtMs)),
-    lastVersion: held.lastVersion,
+    deletedRevision: accepted.revision,
   });
 }
 
 /**
  * Keeps the newest versions and every one an alias points to; beyond the aim for
  * a record's size, fewer. What an alias points to is never dropped: a record too
- * large with those alone is refused when it is sealed.
+ * large with those alone is refused when it is sealed. How far it went is noted, so
+ * that no merge brings back what was dropped here.
  */
 export function pruned(
   record: FunctionRecord,
   keepMax = VERSIONS_KEPT_MAX,
   aimBytes = RECORD_PAYLOAD_AIM_BYTES,
 ): FunctionRecord {
-  const pointedTo = new Set(record.aliases.flatMap((a) => a.targets.map((t) => t.version)));
-  const newestFirst = [...record.versions].sort((a, b) => b.number - a.number);
+  const pointed = pointedTo(record);
+  const newestFirst = [...record.versions].sort((a, b) => byAcceptance(b, a));
   let bytes = 0;
-  const kept = newestFirst.filter((version, index) => {
+  let isFull = false;
+  let { prunedRevision } = record;
+  const dropped = new Set<VersionRecord>();
+  for (const [index, version] of newestFirst.entries()) {
     const size = toBinary(VersionRecordSchema, version).length;
-    const keep = pointedTo.has(version.number) || (index < keepMax && bytes + size <= aimBytes);
-    if (keep) bytes += size;
-    return keep;
+    isFull ||= index >= keepMax || bytes + size > aimBytes;
+    if (!isFull || pointed.has(version.number)) {
+      bytes += size;
+      continue;
+    }
+    dropped.add(version);
+    if (acceptedAt(version) > prunedRevision) prunedRevision = acceptedAt(version);
+  }
+  return create(FunctionRecordSchema, {
+    ...record,
+    versions: record.versions.filter((version) => !dropped.has(version)),
+    prunedRevision,
   });
-  return create(FunctionRecordSchema, { ...record, versions: kept.reverse() });
 }
 
 /** The versions behind `live` with their weights, heaviest first; none for a tombstone. */
@@ -132,6 +164,16 @@ export interface LiveVersion {
 /** A record may be signed by a node of ours and still be nonsense: it must name what its key says. */
 export const describes = (record: FunctionRecord, id: string): boolean =>
   isName(record.namespace) && isName(record.name) && `${record.namespace}/${record.name}` === id;
+
+/** What every change carries on from the record before it, and puts its own name under. */
+const changed = (held: FunctionRecord | undefined, { revision, by }: Acceptance) => ({
+  lastVersion: held?.lastVersion ?? 0,
+  notices: held?.notices ?? [],
+  deletedRevision: held?.deletedRevision ?? 0n,
+  prunedRevision: held?.prunedRevision ?? 0n,
+  changedRevision: revision,
+  changedBy: by,
+});
 
 const pointed = (held: FunctionRecord | undefined, version: number) => [
   ...(held?.aliases.filter(({ name }) => name !== LIVE_ALIAS) ?? []),

@@ -30,6 +30,8 @@ export const CLOSE_TIMEOUT_MS = 500;
 
 /** The newest versions kept per function, beside those an alias points to. */
 export const VERSIONS_KEPT_MAX = 20;
+/** What happened to a function that its authors should know; the newest are kept in its record. */
+export const NOTICES_KEPT_MAX = 16;
 /** A record travels in one message of at most 512 KiB with its envelope; half leaves room to grow. */
 export const RECORD_PAYLOAD_AIM_BYTES = 256 * 1024;
 /** Changes of one function waiting for each other on this node. */

@@ -261,3 +261,19 @@ test('a quiet reconcile reads nothing', async () => {
   await quiet.accept(sealModel('function/default/a', 2n, 'x'));
   await quiet.settle();
 });
+
+test('an older record of the bucket goes to the table as well, which may join it', async () => {
+  const bucket = new ModelBucket();
+  const [one, other] = [new ModelNode(bucket), new ModelNode(bucket)];
+  await one.accept(sealModel('function/d/a', 5n, 'older'));
+  await one.settle();
+  await other.table.apply(sealModel('function/d/a', 7n, 'newer'), 'local');
+  const offered: string[] = [];
+  const apply = other.table.apply.bind(other.table);
+  other.table.apply = (record, origin) => {
+    offered.push(`${record.revision} ${origin}`);
+    return apply(record, origin);
+  };
+  await other.reconcile();
+  assert.deepEqual(offered, ['5 jetstream']);
+});

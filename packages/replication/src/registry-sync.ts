@@ -150,8 +150,8 @@ export class RegistrySync {
   }
 
   async #applyToTable(record: OpaqueRecord): Promise<void> {
-    const held = this.#table.get(record.key);
-    if (held !== undefined && mergeRecord(held, record) !== 'applied') return;
+    // An older one is for the table, too: it may hold what the newer did not know of.
+    if (this.#table.get(record.key) === record) return;
     try {
       await this.#table.apply(record, 'jetstream');
     } catch (caught) {

@@ -46,6 +46,9 @@ const hasCode =
   (error: unknown): boolean =>
     error instanceof PopmeshError && error.code === code;
 
+let lastRevision = 0n;
+const at = () => ({ revision: ++lastRevision, by: 'n' });
+
 const version = (label = '') => ({
   label,
   artifact: { digest: 'a'.repeat(64) },
@@ -208,12 +211,12 @@ test('whatever happens: numbers only grow, live is always kept, the record stays
   );
   fc.assert(
     fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
-      let record = withVersion(undefined, id, version());
+      let record = withVersion(undefined, id, version(), at());
       for (const o of ops) {
         const before = record.lastVersion;
-        if (o === 'deploy') record = withVersion(record, id, version());
-        else if (o === 'remove') record = tombstone(record, 5);
-        else if (record.versions.some((v) => v.number === o)) record = rolledBack(record, o);
+        if (o === 'deploy') record = withVersion(record, id, version(), at());
+        else if (o === 'remove') record = tombstone(record, 5, at());
+        else if (record.versions.some((v) => v.number === o)) record = rolledBack(record, o, at());
         assert.ok(record.lastVersion >= before);
         assert.ok(record.versions.length <= VERSIONS_KEPT_MAX + 1);
         assert.equal(liveVersions(record).length, record.deleted ? 0 : 1);
@@ -228,14 +231,10 @@ test('whatever happens: numbers only grow, live is always kept, the record stays
 });
 
 test('large versions push the oldest out, never the one that is live', () => {
-  let record = withVersion(undefined, id, {
-    ...version(),
-    config: { env: { A: 'x'.repeat(1_000) } },
-  });
-  for (let i = 0; i < 10; i++) {
-    record = withVersion(record, id, { ...version(), config: { env: { A: 'x'.repeat(1_000) } } });
-  }
-  record = rolledBack(record, 2);
+  const large = { ...version(), config: { env: { A: 'x'.repeat(1_000) } } };
+  let record = withVersion(undefined, id, large, at());
+  for (let i = 0; i < 10; i++) record = withVersion(record, id, large, at());
+  record = rolledBack(record, 2, at());
   const small = pruned(record, 20, 3_500);
   assert.deepEqual(
     small.versions.map((v) => v.number),

@@ -13,6 +13,7 @@ import {
 import {
   type AliasRecord,
   FUNCTION_PREFIX,
+  type FunctionNotice,
   type FunctionRecord,
   FunctionRecordSchema,
   fromBinary,
@@ -25,6 +26,7 @@ import {
   verifyNodeCertificate,
 } from '@popmesh/protocol';
 import {
+  type Acceptance,
   describes,
   type LiveVersion,
   liveVersions,
@@ -54,6 +56,8 @@ export interface FunctionView {
   /** Heaviest first. */
   readonly live: readonly LiveVersion[];
   readonly lastVersion: number;
+  /** Oldest first. */
+  readonly notices: readonly FunctionNotice[];
 }
 
 export interface RegistryChange {
@@ -123,26 +127,26 @@ export class Registry {
   async deploy(deploy: Deploy): Promise<RegistryChange> {
     const namespace = parseName(deploy.namespace, 'namespace');
     const name = parseName(deploy.name, 'function name');
-    return this.#change(`${namespace}/${name}`, (held, nowMs) =>
-      withVersion(held, { namespace, name }, { ...deploy, createdAtMs: nowMs }),
-    );
+    return this.#change(`${namespace}/${name}`, (held, accepted) => {
+      const createdAtMs = revisionTimeMs(accepted.revision);
+      return withVersion(held, { namespace, name }, { ...deploy, createdAtMs }, accepted);
+    });
   }
 
   /** Throws `function_not_found`, `not_found` for a version not kept, `conflict` without an older. */
   async rollback(fn: string, version?: number): Promise<RegistryChange> {
-    return this.#change(fn, (held) => rolledBack(alive(held, fn), version));
+    return this.#change(fn, (held, accepted) => rolledBack(alive(held, fn), version, accepted));
   }
 
   /** Leaves a tombstone, so that nobody who was away can bring the function back. */
   async remove(fn: string): Promise<RegistryChange> {
-    return this.#change(fn, (held, nowMs) => tombstone(alive(held, fn), nowMs));
+    return this.#change(fn, (held, accepted) =>
+      tombstone(alive(held, fn), revisionTimeMs(accepted.revision), accepted),
+    );
   }
 
   /** One at a time per function, or two deploys at once would both build on the same version. */
-  #change(
-    fn: string,
-    transform: (held: FunctionRecord | undefined, nowMs: number) => FunctionRecord,
-  ): Promise<RegistryChange> {
+  #change(fn: string, transform: Transform): Promise<RegistryChange> {
     const { namespace, name } = parseFunctionId(fn);
     const key = functionKey(namespace, name);
     const queue = this.#changes.get(key) ?? { tail: Promise.resolve(), waiting: 0 };
@@ -163,15 +167,13 @@ export class Registry {
     return result;
   }
 
-  async #attempt(
-    key: string,
-    transform: (held: FunctionRecord | undefined, nowMs: number) => FunctionRecord,
-  ): Promise<RegistryChange> {
+  async #attempt(key: string, transform: Transform): Promise<RegistryChange> {
     for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
       const held = this.#table.get(key);
       if (held !== undefined) this.#clock.observe(held.revision);
       const revision = this.#clock.next();
-      const next = transform(held && this.#decode(held), revisionTimeMs(revision));
+      const accepted = { revision, by: this.#identity.id };
+      const next = transform(held && this.#decode(held), accepted);
       const payload = toBinary(FunctionRecordSchema, next);
       const record = sealRecord(this.#identity, key, revision, payload);
       const outcome = await this.#table.apply(record, 'local');
@@ -206,6 +208,8 @@ export class Registry {
   }
 }
 
+type Transform = (held: FunctionRecord | undefined, accepted: Acceptance) => FunctionRecord;
+
 function alive(held: FunctionRecord | undefined, fn: string): FunctionRecord {
   if (held !== undefined && !held.deleted) return held;
   throw new PopmeshError('function_not_found', `there is no function ${fn}`);
@@ -222,4 +226,5 @@ const toView = (decoded: FunctionRecord, record: OpaqueRecord): FunctionView => 
   aliases: decoded.aliases,
   live: decoded.deleted ? [] : liveVersions(decoded),
   lastVersion: decoded.lastVersion,
+  notices: decoded.notices,
 });

@@ -112,6 +112,33 @@ export declare type FunctionRecord = Message<"popmesh.v1.FunctionRecord"> & {
    * @generated from field: repeated popmesh.v1.FunctionNotice notices = 8;
    */
   notices: FunctionNotice[];
+
+  /**
+   * The newest change that somebody asked for: its revision and the node that accepted it. A merge
+   * raises the record's revision and leaves these. Absent: the record's own revision.
+   *
+   * @generated from field: uint64 changed_revision = 9;
+   */
+  changedRevision: bigint;
+
+  /**
+   * @generated from field: string changed_by = 10;
+   */
+  changedBy: string;
+
+  /**
+   * Revision of the newest deletion: what was accepted up to it is gone, and no merge brings it back.
+   *
+   * @generated from field: uint64 deleted_revision = 11;
+   */
+  deletedRevision: bigint;
+
+  /**
+   * Likewise what was dropped because only so many versions are kept; versions that are there stay.
+   *
+   * @generated from field: uint64 pruned_revision = 12;
+   */
+  prunedRevision: bigint;
 };
 
 /**
@@ -147,7 +174,7 @@ export declare type FunctionNotice = Message<"popmesh.v1.FunctionNotice"> & {
   message: string;
 
   /**
-   * Versions that the notice is about, by their numbers now.
+   * Versions that the notice is about, by the numbers that it gave or found.
    *
    * @generated from field: repeated uint32 versions = 4;
    */
