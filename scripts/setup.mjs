@@ -166,14 +166,37 @@ function install(stamp, digest) {
   console.error(`set-up: done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
+const LAUNCHER_POLL_MS = 500;
+
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** npm starts us by way of a shell, which notices nothing when npm is killed. */
+const launchers = () => `${process.ppid} ${parentOf(process.ppid)}`;
+
 /**
  * Runs a script under Node 26 in the foreground and takes over its exit code.
  * Signals are passed on, though a terminal has sent them to the whole group already:
- * the command line takes copies that arrive together for one.
+ * the command line takes copies that arrive together for one. The channel tells a
+ * daemon or a mesh when we are killed outright, which cannot be passed on.
  */
 export function handOver(script, args) {
-  const child = spawn(node26, [join(root, script), ...args], { stdio: 'inherit' });
+  const child = spawn(node26, [join(root, script), ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+  // Not for others than npm: a shell that ends leaves what it started in the background.
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const before = launchers();
+  setInterval(() => {
+    if (launchers() !== before) child.kill('SIGTERM');
+  }, LAUNCHER_POLL_MS).unref();
 }

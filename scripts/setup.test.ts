@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 
 test('set-ups take turns, also after one that was killed in its turn', async (t) => {
@@ -49,4 +50,26 @@ test('set-ups take turns, also after one that was killed in its turn', async (t)
   assert.match(String(stderr), /set-up of process \d+ .* remove .*set-up\.lock/);
   rmSync(lock);
   assert.deepEqual(readdirSync(join(folder, 'locks')), []);
+});
+
+test('what was handed over learns that the script which started it was killed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'popmesh-set-up-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const daemon = join(folder, 'daemon.mjs');
+  writeFileSync(
+    daemon,
+    `process.on('disconnect', () => { console.log('gone'); process.exit(0); });
+     console.log('pid ' + process.pid);`,
+  );
+  const module = JSON.stringify(new URL('setup.mjs', import.meta.url).href);
+  const script = `import { handOver, root } from ${module};
+    import { relative } from 'node:path';
+    handOver(relative(root, ${JSON.stringify(daemon)}), []);`;
+  const wrapper = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: wrapper.stdout })[Symbol.asyncIterator]();
+  assert.match(String((await lines.next()).value), /^pid \d+$/);
+  wrapper.kill('SIGKILL');
+  assert.equal((await lines.next()).value, 'gone');
 });

@@ -25,6 +25,29 @@ test('lines are JSON, secrets are not in them', () => {
   assert.doesNotMatch(out, /t0p/);
 });
 
+test('the level may change, for children, too', () => {
+  const door = new URL('index.ts', import.meta.url).href;
+  const out = execFileSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { createLogger } from ${JSON.stringify(door)};
+       const root = createLogger({ name: 'x', level: 'error' });
+       const log = root.child({ node: 'n1' });
+       log.warn('one'); root.setLevel('debug'); log.debug('two'); root.setLevel('warn'); log.info('three');`,
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.deepEqual(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg),
+    ['two'],
+  );
+});
+
 test('an error shows its code and causes, and a stack only when nobody expected it', () => {
   const described = describeError(
     new PopmeshError('storage_failed', 'no', { cause: new TypeError('deep') }),

@@ -16,12 +16,21 @@ export interface LoggerOptions {
 const SECRET_FIELDS = ['token', 'authorization', 'privateKey', 'secret', 'password'];
 const CAUSE_DEPTH_MAX = 5;
 
-export function createLogger(options: LoggerOptions): Logger {
-  return wrap(
+/** The level counts for its children, too, and may change while they are in use. */
+export interface RootLogger extends Logger {
+  setLevel(level: LogLevel): void;
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+export function createLogger(options: LoggerOptions): RootLogger {
+  const least = { level: LEVELS.indexOf(options.level ?? 'info') };
+  const logger = wrap(
     pino(
       {
         name: options.name,
-        level: options.level ?? 'info',
+        // Ours is asked first: pino copies its own into each child once and for all.
+        level: 'debug',
         timestamp: stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
         serializers: { error: describeError },
@@ -32,16 +41,29 @@ export function createLogger(options: LoggerOptions): Logger {
       },
       destination({ fd: options.destination === 'stderr' ? 2 : 1, sync: true }),
     ),
+    least,
   );
+  const setLevel = (level: LogLevel): void => {
+    least.level = LEVELS.indexOf(level);
+  };
+  return { ...logger, setLevel };
 }
 
-const wrap = (log: Pino): Logger => ({
-  debug: (message, fields) => log.debug(fields ?? {}, message),
-  info: (message, fields) => log.info(fields ?? {}, message),
-  warn: (message, fields) => log.warn(fields ?? {}, message),
-  error: (message, fields) => log.error(fields ?? {}, message),
-  child: (fields: LogFields) => wrap(log.child(fields)),
-});
+function wrap(log: Pino, least: { readonly level: number }): Logger {
+  const at = (level: LogLevel): Logger['info'] => {
+    const own = LEVELS.indexOf(level);
+    return (message, fields) => {
+      if (own >= least.level) log[level](fields ?? {}, message);
+    };
+  };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields: LogFields) => wrap(log.child(fields), least),
+  };
+}
 
 /** Code first, then the chain of causes; a stack only where nobody expected the error. */
 export function describeError(error: unknown, depth = 0): unknown {

@@ -23,7 +23,15 @@ await runDaemon({
     if (behaviour === 'ends-soon') setTimeout(() => process.exit(7), 30);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    let reloads = 0;
+    const reload = async () => {
+      process.send?.({ type: 'reloaded' });
+      reloads++;
+      if (reloads > 1) throw new PopmeshError('invalid_config', 'line 3: id: must be a DNS label');
+      return { changed: ['log_level'], needRestart: ['id'] };
+    };
     return {
+      ...(behaviour === 'reloads' ? { reload } : {}),
       ready: { pid: process.pid, behaviour },
       drain: async () => {
         process.stdout.write('drained\n');

@@ -95,3 +95,23 @@ test('a handle that is left open is named', async () => {
   assert.equal(await exit, 0);
   assert.match(await err, /TCPServerWrap.*still held after the stop/);
 });
+
+test('SIGHUP reloads, or is ignored with a line; it never ends the process', async () => {
+  for (const [behaviour, told] of [
+    ['plain', /SIGHUP is ignored/],
+    ['reloads', /reloaded on SIGHUP.*\n[^]*changed nothing/],
+  ] as const) {
+    const { child, message, exit, err, out } = run(behaviour);
+    await message('ready');
+    child.kill('SIGHUP');
+    if (behaviour === 'reloads') {
+      await message('reloaded');
+      child.kill('SIGHUP');
+      await message('reloaded');
+    }
+    child.kill('SIGTERM');
+    assert.equal(await exit, 0, behaviour);
+    assert.equal(await out, 'drained\nstopped\n');
+    assert.match(await err, told);
+  }
+});

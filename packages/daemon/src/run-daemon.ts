@@ -1,10 +1,12 @@
 import { type Logger, PopmeshError } from '@popmesh/contracts';
+import { onHangUp, type Reloaded } from './reload.ts';
 
 /**
  * The life of a process: start, ready, drain, stop, exit code. The first SIGTERM
  * or SIGINT drains and ends with 0, the second ends at once with 1, a failed
- * start ends with 2 and one clear error. A parent that goes away counts as
- * SIGTERM, so that no daemon outlives the mesh that started it.
+ * start ends with 2 and one clear error. SIGHUP reloads and never ends anything.
+ * A parent that goes away counts as SIGTERM, so that no daemon outlives the mesh
+ * that started it.
  *
  * The process ends because nothing is left to do, not by `process.exit`: what
  * still holds it after the stop is a leak, and is named in the log.
@@ -15,6 +17,8 @@ export interface RunningDaemon {
   readonly ready: object;
   drain?(): Promise<void>;
   stop(): Promise<void>;
+  /** On SIGHUP. One that throws has changed nothing; without it the signal is ignored with a line. */
+  reload?(): Promise<Reloaded>;
 }
 
 export interface DaemonOptions {
@@ -30,13 +34,24 @@ export interface DaemonOptions {
 const STOP_TIMEOUT_MS = 10_000;
 /** How long handles may linger after the stop before they are named and cut. */
 const LINGER_MS = 1_000;
+/** A service manager signals the whole group, and the script that started us passes it on: one, not two. */
+const SAME_SIGNAL_MS = 500;
 const EXIT_FORCED = 1;
 const EXIT_START_FAILED = 2;
 
 export async function runDaemon(options: DaemonOptions): Promise<never> {
   const { name, logger } = options;
   const ending = new AbortController();
+  let running: RunningDaemon | undefined;
+  onHangUp(name, logger, () => {
+    const held = ending.signal.aborted ? undefined : running;
+    return held?.reload && (() => held.reload?.() as Promise<Reloaded>);
+  });
+  let ended: { readonly by: string; readonly atMs: number } | undefined;
   const end = (reason: string): void => {
+    const atMs = performance.now();
+    if (ended?.by === reason && atMs - ended.atMs < SAME_SIGNAL_MS) return;
+    ended = { by: reason, atMs };
     if (ending.signal.aborted) {
       logger.warn(`${name}: second ${reason}, ending at once`);
       process.exit(EXIT_FORCED);
@@ -60,7 +75,6 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   process.on('uncaughtException', die('uncaught exception'));
   process.on('unhandledRejection', die('unhandled rejection'));
 
-  let running: RunningDaemon;
   try {
     running = await options.start(ending.signal);
   } catch (caught) {
@@ -78,9 +92,10 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   });
 
   await aborted(ending.signal);
-  await step(options, 'drain', options.drainTimeoutMs, () => running.drain?.());
+  const held = running;
+  await step(options, 'drain', options.drainTimeoutMs, () => held.drain?.());
   const stopped = await step(options, 'stop', options.stopTimeoutMs ?? STOP_TIMEOUT_MS, () =>
-    running.stop(),
+    held.stop(),
   );
   logger.info(`${name}: stopped`);
   return finish(options, stopped ? 0 : EXIT_FORCED);

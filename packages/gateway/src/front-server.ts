@@ -18,9 +18,6 @@ export function createFrontServer(front: Front, limits: LimitsConfig): Server {
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.idleTimeoutMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       insecureHTTPParser: false,
       requireHostHeader: true,
@@ -29,13 +26,21 @@ export function createFrontServer(front: Front, limits: LimitsConfig): Server {
   );
   // Node would drop what is over the count in silence; `Front` refuses instead.
   server.maxHeadersCount = 0;
-  server.maxConnections = limits.connectionsMax;
-  server.timeout = limits.stallTimeoutMs;
+  limitServer(server, limits);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuseUnparsed(error, socket as Socket),
   );
   server.on('connect', (_req, socket) => socket.destroy());
   return server;
+}
+
+/** What may be other while the server runs; connections that are open keep their idle times. */
+export function limitServer(server: Server, limits: LimitsConfig): void {
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.requestTimeout = limits.requestTimeoutMs;
+  server.keepAliveTimeout = limits.idleTimeoutMs;
+  server.maxConnections = limits.connectionsMax;
+  server.timeout = limits.stallTimeoutMs;
 }
 
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -125,6 +125,14 @@ async function run(file: string): Promise<{ child: ChildProcess; ready: Ready; m
   return { child, ready: message, ms: performance.now() - at };
 }
 
+function logOf(child: ChildProcess): () => string {
+  let log = '';
+  child.stderr?.on('data', (data) => {
+    log += data;
+  });
+  return () => log;
+}
+
 test('joins, serves, survives the loss of all peers and its own restart, drains', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'popmesh-gateway-'));
   const upstream = new TestNode('fra-1', FRA, named('hello'));
@@ -205,6 +213,31 @@ notice_ms = 50
     child = second.child;
     await untilReady(second.ready);
     assert.equal(await (await hello(second.ready.address)).text(), 'hello');
+    // The folder has an owner; SIGHUP takes over limits, and nothing of a broken file.
+    const rival = fork(MAIN, [file], { execPath: process.execPath, silent: true });
+    const rivalErrors = logOf(rival);
+    assert.deepEqual((await once(rival, 'exit'))[0], 2);
+    assert.match(rivalErrors(), new RegExp(`is in use by process ${second.child.pid}`));
+    const log = logOf(second.child);
+    const settings = await readFile(file, 'utf8');
+    const hangUp = async (wanted: string, told: RegExp): Promise<void> => {
+      await writeFile(file, wanted);
+      second.child.kill('SIGHUP');
+      await until(String(told), async () => told.test(log()));
+    };
+    const long = `http://${second.ready.address}/default/hello/${'x'.repeat(200)}`;
+    await hangUp(`nonsense = 1\n${settings}`, /line 1: nonsense: unknown key/);
+    assert.equal((await fetch(long)).status, 200);
+    await hangUp(
+      `${settings}[limits]\nurl_bytes_max = 100\nheader_bytes_max = 9000\n`.replace(
+        'log_level = "error"',
+        'log_level = "info"',
+      ),
+      /"needRestart":\["limits\.header_bytes_max"\]/,
+    );
+    assert.equal((await fetch(long)).status, 414);
+    await hangUp(settings.replace('log_level = "error"', ''), /"needRestart":\[\]/);
+    assert.equal((await fetch(long)).status, 200);
     t.diagnostic(`first start ${first.ms.toFixed(0)} ms, restart ${second.ms.toFixed(0)} ms`);
     second.child.kill('SIGTERM');
     const [code] = (await once(second.child, 'exit')) as [number];

@@ -43,6 +43,12 @@ export async function runGateway(
         ready: { ...gateway.ready, state: gateway.state },
         drain: () => gateway.drain(),
         stop: () => gateway.stop(),
+        reload: async () => {
+          const next = loadGatewayConfig(file, env);
+          const reloaded = await gateway.reload(next);
+          logger.setLevel(next.logLevel);
+          return reloaded;
+        },
       };
     },
   });

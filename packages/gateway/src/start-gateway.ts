@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError, type Random } from '@popmesh/contracts';
-import { Closing, type ExposedMetrics } from '@popmesh/daemon';
+import { Closing, type ExposedMetrics, holdFolder, type Reloaded } from '@popmesh/daemon';
 import { GeoIp } from '@popmesh/geo';
 import { createGossip, diskPersistence, type Gossip, GrpcGossipTransport } from '@popmesh/gossip';
 import {
@@ -10,6 +10,7 @@ import {
   Mesh,
   openRecord,
   readIdentityFile,
+  readTlsFiles,
   startGrpcServer,
   tlsCredentials,
 } from '@popmesh/protocol';
@@ -18,6 +19,7 @@ import { createAdminServer, type GatewayState } from './admin.ts';
 import { Announcer } from './announcer.ts';
 import type { GatewayConfig } from './config.ts';
 import { closeServer, listen } from './front-server.ts';
+import { LiveSettings } from './reload.ts';
 import { TableMeshView } from './table-mesh-view.ts';
 import { TrafficPlane } from './traffic-plane.ts';
 
@@ -45,6 +47,8 @@ export interface RunningGateway {
   /** Resolves when functions are known, from disk or from a peer; until then `/readyz` says 503. */
   readonly whenReady: Promise<void>;
   drain(): Promise<void>;
+  /** Takes over what may change while it runs. Throws `invalid_config`, and nothing has changed. */
+  reload(next: GatewayConfig): Promise<Reloaded>;
   /** The same promise each time; never rejects. */
   stop(): Promise<void>;
 }
@@ -73,10 +77,13 @@ async function build(
 
   // Who we are, and whom we believe.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  closing.add('data folder', 100, holdFolder(config.dataDir));
   const rootPublicKey = new Uint8Array(Buffer.from(config.mesh.rootPublicKey, 'base64url'));
   const identity = await readIdentityFile(config.mesh.identityFile, { id, rootPublicKey });
   const certificates = new CertificateCache();
-  const tls = await readTls(config);
+  const certificate = config.tls && (await readTlsFiles(config.tls));
+  const tls = certificate && tlsCredentials(certificate);
+  const live = new LiveSettings(config, certificate);
 
   // What the mesh says. The records survive a restart, so that the last known topology serves at once.
   let meshAddress = '';
@@ -117,7 +124,7 @@ async function build(
     known ||= knowsFunctions(gossip);
     return known;
   };
-  const plane = new TrafficPlane(config, {
+  const plane = new TrafficPlane(live.traffic, {
     mesh: view,
     synced,
     geo: GeoIp.open(config.geoipFile),
@@ -176,6 +183,7 @@ async function build(
     get state() {
       return state;
     },
+    reload: (next) => live.reload(next, { credentials: tls, plane }),
     drain: async () => {
       state = 'draining';
       await announcer.announce();
@@ -207,13 +215,3 @@ const notServedHere = {
     throw new PopmeshError('unimplemented', 'a gateway runs no functions');
   },
 };
-
-async function readTls({ tls }: GatewayConfig) {
-  if (tls === undefined) return undefined;
-  const [ca, cert, key] = await Promise.all([
-    readFile(tls.ca),
-    readFile(tls.cert),
-    readFile(tls.key),
-  ]);
-  return tlsCredentials({ ca, cert, key });
-}

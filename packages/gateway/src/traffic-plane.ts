@@ -6,7 +6,7 @@ import type { GatewayConfig } from './config.ts';
 import { Directory } from './directory.ts';
 import type { ExchangeTools } from './exchange.ts';
 import { Front } from './front.ts';
-import { closeServer, createFrontServer, listen } from './front-server.ts';
+import { closeServer, createFrontServer, limitServer, listen } from './front-server.ts';
 import type { MeshChange, MeshView } from './mesh-view.ts';
 import { httpProbe } from './probe.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -107,6 +107,11 @@ export class TrafficPlane {
     for (const state of mesh.functions()) this.#apply({ kind: 'function', function: state });
     this.#watchdog.start();
     return listen(this.#server, this.#config.listen.host, this.#config.listen.port);
+  }
+
+  /** After the limits in the configuration have changed. */
+  limitsChanged(): void {
+    limitServer(this.#server, this.#config.limits);
   }
 
   /** Serves on for `noticeMs` with `connection: close`, then waits for what runs. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -47,6 +47,10 @@ async function run(t: TestContext, file: string) {
   t.after(() => child.kill('SIGKILL'));
   assert.ok(child.stderr);
   const errors = text(child.stderr);
+  let soFar = '';
+  child.stderr.on('data', (data) => {
+    soFar += data;
+  });
   const exit = once(child, 'exit').then(([code]) => code as number | null);
   const ready = new Promise<{ api: string }>((resolve, reject) => {
     child.on('message', (message: { type: string; api: string }) => {
@@ -58,7 +62,7 @@ async function run(t: TestContext, file: string) {
     exit.then(() => reject(new Error('ended before it was ready')));
   });
   ready.catch(() => {});
-  return { child, ready, exit, errors };
+  return { child, ready, exit, errors, log: () => soFar };
 }
 
 /** The parent is told after five seconds at most, which on a slow machine is too soon. */
@@ -94,6 +98,39 @@ test('starts, serves, is killed, starts again with its functions, drains', async
   const plane = status.nodes[0]?.dataPlanes[0]?.address;
   assert.match(await (await fetch(`http://${plane}/${HELLO}/`)).text(), /Hello/);
 
+  // The folder has an owner, which a second process is told of.
+  const rival = await run(t, file);
+  assert.equal(await rival.exit, 2);
+  assert.match(await rival.errors, new RegExp(`one is in use by process ${second.child.pid}\\n`));
+  assert.match(await rival.errors, /folder_in_use/);
+
+  // SIGHUP: what can change does, and a broken file changes nothing.
+  const leaked = await mesh.issueToken({ namespaces: ['*'], jti: 'leaked' });
+  const ask = async () =>
+    (
+      await fetch(`http://${again.api}/v1/status`, {
+        headers: { authorization: `Bearer ${leaked}` },
+      })
+    ).status;
+  const settings = await readFile(file, 'utf8');
+  const hangUp = async (text: string, told: RegExp) => {
+    await writeFile(file, text);
+    second.child.kill('SIGHUP');
+    await until(() => told.test(second.log()));
+  };
+  assert.equal(await ask(), 200);
+  await hangUp(settings.replace('notice_ms = 10', 'notice_ms = "soon"'), /SIGHUP changed nothing/);
+  assert.match(second.log(), /line \d+: drain\.notice_ms/);
+  await hangUp(
+    `${settings.replace('notice_ms = 10', 'notice_ms = 11')}[auth]\nrevoked_token_ids = ["leaked"]\n`,
+    /"changed":\["auth\.revoked_token_ids"\],"needRestart":\["drain\.notice_ms"\]/,
+  );
+  assert.equal(await ask(), 401);
+  await hangUp(settings, /"changed":\["auth\.revoked_token_ids"\],"needRestart":\[\]/);
+  assert.equal(await ask(), 200);
+
+  // The script that started us passes on what the whole group got: two copies are one signal.
+  second.child.kill('SIGTERM');
   second.child.kill('SIGTERM');
   assert.equal(await second.exit, 0);
   const log = await second.errors;

@@ -54,6 +54,12 @@ export async function runNode(file: string, env: Environment): Promise<never> {
         ready: { ...node.ready, state: node.state },
         drain: () => node.drain(),
         stop: () => node.stop(),
+        reload: async () => {
+          const next = loadNodeConfig(file, env);
+          const reloaded = await node.reload(next);
+          logger.setLevel(next.logLevel);
+          return reloaded;
+        },
       };
     },
   });

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactFetcher, ChunkStore } from '@popmesh/artifacts';
 import { type Clock, HybridClock, type Logger, type Random } from '@popmesh/contracts';
-import { Closing, type ExposedMetrics } from '@popmesh/daemon';
+import { Closing, type ExposedMetrics, holdFolder, type Reloaded } from '@popmesh/daemon';
 import { createGossip, diskPersistence, GrpcGossipTransport } from '@popmesh/gossip';
 import {
   CertificateCache,
@@ -10,8 +10,8 @@ import {
   nodeKey,
   openRecord,
   readIdentityFile,
+  readTlsFiles,
   startGrpcServer,
-  type TlsCredentials,
   tlsCredentials,
 } from '@popmesh/protocol';
 import { createFunctionResolver, createReplication, Registry } from '@popmesh/replication';
@@ -34,6 +34,7 @@ import { PeerChunkSources } from './peer-chunk-sources.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Publisher } from './publisher.ts';
 import { type NodeState, untilReady } from './readiness.ts';
+import { LiveSettings } from './reload.ts';
 import { chunksInUse, Retention } from './retention.ts';
 
 /**
@@ -57,6 +58,8 @@ export interface RunningNode {
   readonly whenReady: Promise<void>;
   readonly state: NodeState;
   drain(): Promise<void>;
+  /** Takes over what may change while it runs. Throws `invalid_config`, and nothing has changed. */
+  reload(next: NodeConfig): Promise<Reloaded>;
   /** The same promise each time; never rejects. */
   stop(): Promise<void>;
 }
@@ -86,11 +89,14 @@ async function build(
   // Executors with users of their own pass through to what is theirs; nobody lists it, and what
   // lies in it is closed to others.
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  closing.add('data folder', 100, holdFolder(config.dataDir));
   const rootPublicKey = rootPublicKeyOf(config);
   const identity = await readIdentityFile(config.mesh.identityFile, { ...self, rootPublicKey });
   const certificates = new CertificateCache();
   const openEnvelope = (envelope: Uint8Array) => openRecord(rootPublicKey, envelope, certificates);
-  const tls = await readTls(config);
+  const certificate = config.tls && (await readTlsFiles(config.tls));
+  const tls = certificate && tlsCredentials(certificate);
+  const live = new LiveSettings(config, certificate);
   const audit = await AuditLog.open({ directory: config.dataDir, clock, logger });
   closing.add('audit', 2000, () => audit.close());
 
@@ -222,11 +228,15 @@ async function build(
     }),
     authenticate: createAuthenticate({
       rootPublicKey,
-      revokedTokenIds: config.auth.revokedTokenIds,
+      isRevoked: live.isRevoked,
       clock,
     }),
-    componentBytesMax: config.limits.componentMb * 1024 * 1024,
-    uploadsMax: config.limits.uploadsMax,
+    get componentBytesMax() {
+      return live.componentBytesMax;
+    },
+    get uploadsMax() {
+      return live.uploadsMax;
+    },
     softwareVersion: packageJson.version,
     clock,
     logger,
@@ -234,7 +244,7 @@ async function build(
   const api = await startApiServer({
     host: config.listen.host,
     port: config.listen.apiPort,
-    tls: isLoopback(config.listen.host) ? undefined : config.tls,
+    tls: isLoopback(config.listen.host) ? undefined : certificate,
     fetch: (request, bindings) => app.fetch(request, bindings as never),
     clock,
   });
@@ -322,6 +332,7 @@ async function build(
     get state() {
       return state;
     },
+    reload: (next) => live.reload(next, { credentials: tls, api }),
     drain: async () => {
       state = 'draining';
       await announcer.announceNow();
@@ -334,14 +345,6 @@ async function build(
       return stopped;
     },
   };
-}
-
-async function readTls({ tls }: NodeConfig): Promise<TlsCredentials | undefined> {
-  if (tls === undefined) return undefined;
-  const [ca, cert, key] = await Promise.all(
-    [tls.ca, tls.cert, tls.key].map((file) => readFile(file)),
-  );
-  return ca && cert && key ? tlsCredentials({ ca, cert, key }) : undefined;
 }
 
 const definedOf = (status: {

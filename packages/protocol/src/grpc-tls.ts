@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  experimental,
+  type experimental as Grpc,
+  type ServerCredentials,
+} from '@grpc/grpc-js';
 
 /** Mutual TLS: both ends show a certificate of the mesh's private CA. All three are PEM. */
 export interface TlsMaterial {
@@ -12,19 +17,68 @@ export interface TlsMaterial {
 export interface TlsCredentials {
   readonly server: ServerCredentials;
   readonly client: ChannelCredentials;
+  /** For connections from now on, both ways; those that are open keep what they have. */
+  replace(material: TlsMaterial): void;
 }
 
 export function tlsCredentials(material: TlsMaterial): TlsCredentials {
-  const ca = Buffer.from(material.ca);
-  const cert = Buffer.from(material.cert);
-  const key = Buffer.from(material.key);
+  const held = new HeldMaterial(material);
   return {
-    server: ServerCredentials.createSsl(ca, [{ private_key: key, cert_chain: cert }], true),
-    client: credentials.createSsl(ca, key, cert, {
+    // One object in both places: this version of grpc-js takes them in another order than it says.
+    server: experimental.createCertificateProviderServerCredentials(held, held, true),
+    client: experimental.createCertificateProviderChannelCredentials(held, held, {
       checkServerIdentity: (name: string, peer: PeerCertificate) =>
         checkServerIdentity(addressOfName(name) ?? name, peer),
     }),
+    replace: (next) => held.replace(next),
   };
+}
+
+/**
+ * What grpc-js asks for certificates, and is told when there are others. The first answer comes
+ * a moment later: a server that gets it while it asks does not hear it.
+ */
+class HeldMaterial implements Grpc.CertificateProvider {
+  readonly #ca = new Set<Grpc.CaCertificateUpdateListener>();
+  readonly #identity = new Set<Grpc.IdentityCertificateUpdateListener>();
+  #material: TlsMaterial;
+
+  constructor(material: TlsMaterial) {
+    this.#material = material;
+  }
+
+  replace(material: TlsMaterial): void {
+    this.#material = material;
+    for (const listener of this.#ca) listener(this.#caUpdate());
+    for (const listener of this.#identity) listener(this.#identityUpdate());
+  }
+
+  addCaCertificateListener(listener: Grpc.CaCertificateUpdateListener): void {
+    this.#ca.add(listener);
+    queueMicrotask(() => listener(this.#caUpdate()));
+  }
+
+  removeCaCertificateListener(listener: Grpc.CaCertificateUpdateListener): void {
+    this.#ca.delete(listener);
+  }
+
+  addIdentityCertificateListener(listener: Grpc.IdentityCertificateUpdateListener): void {
+    this.#identity.add(listener);
+    queueMicrotask(() => listener(this.#identityUpdate()));
+  }
+
+  removeIdentityCertificateListener(listener: Grpc.IdentityCertificateUpdateListener): void {
+    this.#identity.delete(listener);
+  }
+
+  #caUpdate(): Grpc.CaCertificateUpdate {
+    return { caCertificate: Buffer.from(this.#material.ca) };
+  }
+
+  #identityUpdate(): Grpc.IdentityCertificateUpdate {
+    const { cert, key } = this.#material;
+    return { certificate: Buffer.from(cert), privateKey: Buffer.from(key) };
+  }
 }
 
 /**

@@ -24,3 +24,4 @@ export * from './identity.ts';
 export { readIdentityFile } from './identity-file.ts';
 export * from './keys.ts';
 export * from './limits.ts';
+export { isSameTls, readTlsFiles, type TlsFiles } from './tls-files.ts';

@@ -54,6 +54,8 @@ everything in order, the second at once.`,
         ending.abort(new Error('interrupted'));
       };
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+      // The script that started us was killed outright: nobody else would end the mesh.
+      if (process.connected) process.once('disconnect', end);
       if (around.interrupted.aborted) end();
       try {
         await runDev(
@@ -75,6 +77,7 @@ everything in order, the second at once.`,
         );
       } finally {
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, end);
+        process.off('disconnect', end);
       }
       // Ended by Ctrl-C as it should be: that is no failure, whatever `interrupted` says.
       throw new ExitWith(0);

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { LocalMesh } from './local-mesh.ts';
 import { PORT_NAMES } from './member-configs.ts';
@@ -21,58 +19,15 @@ async function stateFolder(t: TestContext): Promise<StateFolder> {
   return state;
 }
 
-test('one dev per state folder; a lock left by a dead one is taken over', async (t) => {
+test('one dev per state folder, and the next when it has ended', async (t) => {
   const state = await stateFolder(t);
-  // Stands in for another dev: alive, and with our mark on its command line.
-  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'main.ts']);
-  await new Promise((resolve) => other.once('spawn', resolve));
-  await writeFile(state.at('lock.7'), `${other.pid}\n`);
-  await assert.rejects(lockState(state), {
-    code: 'conflict',
-    message: new RegExp(`pid ${other.pid}`),
-  });
-  const gone = new Promise((resolve) => other.once('exit', resolve));
-  other.kill('SIGKILL');
-  await gone;
   const unlock = await lockState(state);
-  assert.equal(await readFile(state.at('lock.8'), 'utf8'), `${process.pid}\n`);
-  await unlock();
-  await (await lockState(state))();
-  const left = (await readdir(state.path)).filter((name) => name.startsWith('lock'));
-  assert.deepEqual(left, ['lock.9']);
-});
-
-test('of many that find the lock of a dead one at the same moment, one gets it', async (t) => {
-  const state = await stateFolder(t);
-  await writeFile(state.at('lock.1'), '4194305\n');
-  const door = new URL('state-folder.ts', import.meta.url).href;
-  const script = `
-    import { lockState, StateFolder } from ${JSON.stringify(door)};
-    const state = new StateFolder(${JSON.stringify(state.path)});
-    process.stdin.once('data', async () => {
-      const outcome = await lockState(state).then(() => 'got it', ({ code }) => code);
-      console.log(outcome);
-      process.stdin.once('data', () => process.exit(0));
-    });
-    console.log('here');`;
-  const others = Array.from({ length: 6 }, () => {
-    const args = ['--input-type=module', '-e', script, 'main.ts'];
-    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    return { child, ended, line: async () => String((await lines.next()).value) };
+  await assert.rejects(lockState(state), {
+    code: 'folder_in_use',
+    message: new RegExp(`popmesh dev runs already: .* process ${process.pid}`),
   });
-  t.after(() => others.forEach(({ child }) => void child.kill('SIGKILL')));
-  for (const { line } of others) assert.equal(await line(), 'here');
-  for (const { child } of others) child.stdin.write('go\n');
-  const outcomes = await Promise.all(others.map(({ line }) => line()));
-  assert.deepEqual(outcomes.toSorted(), [...Array(5).fill('conflict'), 'got it']);
-  for (const { child } of others) child.stdin.write('end\n');
-  await Promise.all(others.map(({ ended }) => ended));
-  assert.deepEqual(
-    (await readdir(state.path)).filter((name) => name.endsWith('.tmp')),
-    [],
-  );
+  unlock();
+  (await lockState(state))();
 });
 
 test('a mesh that is ended while it starts starts nothing more', async (t) => {

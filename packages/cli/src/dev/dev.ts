@@ -75,7 +75,7 @@ export async function runDev(
     if (signal.aborted) terminal.say('\nending…');
     for (const close of closers) await close();
     await mesh?.stop();
-    await unlock();
+    unlock();
   }
   terminal.say('ended; nothing is left running');
 }

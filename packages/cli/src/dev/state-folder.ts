@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
+import { holdFolder } from '@popmesh/daemon';
 import type { KeyPair } from '@popmesh/protocol';
-import { writeNewFile } from '../exclusive-file.ts';
 import { createIdentity, createRootKey, readRootKey } from '../mesh-keys/key-files.ts';
 
 /** `.popmesh/`: everything the local mesh keeps between runs. Removing it is always safe. */
@@ -85,54 +85,20 @@ export class StateFolder {
   }
 }
 
-const LOCK_TRIES = 50;
-
-/**
- * One `popmesh dev` per state folder, held by the newest of the files `lock.<n>`, which has our
- * pid. Answers how to let go. Whoever finds the newest without a living owner makes the next,
- * which only one can. Refused: one file, taken away where its owner is dead; between the look and
- * the taking away it can have become another's.
- */
-export async function lockState(state: StateFolder): Promise<() => Promise<void>> {
+/** One `popmesh dev` per state folder. Answers how to let go. */
+export async function lockState(state: StateFolder): Promise<() => void> {
   await mkdir(state.path, { recursive: true });
-  for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
-    const newest = (await locks(state)).at(-1) ?? 0;
-    const held = await readFile(state.at(`lock.${newest}`), 'utf8').catch(() => '');
-    const pid = Number(held.trim());
-    if (pid > 0 && pid !== process.pid && isPopmesh(pid)) {
-      throw new PopmeshError('conflict', `popmesh dev runs already on ${state.path} (pid ${pid})`, {
-        hint: `Use that one, end it (kill ${pid}), or give this one another --state.`,
-        details: { pid },
-      });
-    }
-    const own = newest + 1;
-    const file = state.at(`lock.${own}`);
-    try {
-      await writeNewFile(file, `${process.pid}\n`, 0o644);
-    } catch (caught) {
-      if ((caught as NodeJS.ErrnoException).code === 'EEXIST') continue;
-      throw PopmeshError.from(caught, 'storage_failed');
-    }
-    const now = await locks(state);
-    // Ours was made where a later one has cleared away: others came while we looked.
-    if (now.some((n) => n > own)) {
-      await rm(file, { force: true });
-      continue;
-    }
-    for (const n of now.filter((n) => n < own)) await rm(state.at(`lock.${n}`), { force: true });
-    // Kept, so that the next is the next.
-    return () => writeFile(file, '0\n');
+  try {
+    return holdFolder(state.path);
+  } catch (caught) {
+    const { code, message, details } = PopmeshError.from(caught);
+    if (code !== 'folder_in_use') throw caught;
+    const { pid } = details;
+    throw new PopmeshError(code, `popmesh dev runs already: ${message}`, {
+      hint: `Use that one, end it${pid === undefined ? '' : ` (kill ${pid})`}, or give this one another --state.`,
+      details,
+    });
   }
-  throw new PopmeshError('conflict', `${state.at('lock')} is taken again and again`);
-}
-
-/** In ascending order. */
-async function locks(state: StateFolder): Promise<number[]> {
-  const numbers = (await readdir(state.path)).map((name) => /^lock\.(\d+)$/.exec(name)?.[1]);
-  return numbers
-    .filter((n) => n !== undefined)
-    .map(Number)
-    .sort((a, b) => a - b);
 }
 
 /** Alive, and not a stranger that got the same pid. */

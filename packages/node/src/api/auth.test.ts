@@ -9,7 +9,7 @@ import { createAuthenticate, TOKEN_AUDIENCE, TOKEN_ISSUER } from './auth.ts';
 const root = generateKeyPair();
 const authenticate = createAuthenticate({
   rootPublicKey: root.publicKey,
-  revokedTokenIds: ['revoked'],
+  isRevoked: (id) => id === 'revoked',
   clock: realClock,
 });
 

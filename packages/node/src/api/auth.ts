@@ -17,6 +17,14 @@ export const TOKEN_LENGTH_MAX = 4096;
 export const SCOPES = ['deploy', 'delete', 'read', 'logs'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** As they stand in a sentence. */
+const ACTIONS: Readonly<Record<Scope, string>> = {
+  deploy: 'deploying',
+  delete: 'deleting',
+  read: 'reading',
+  logs: 'reading logs',
+};
+
 const claimsSchema = z.object({
   sub: z.string().max(256).optional(),
   jti: z.string().max(128).optional(),
@@ -47,7 +55,7 @@ export class Caller {
 
   requireScope(scope: Scope): void {
     if (this.#scopes.has(scope)) return;
-    throw new PopmeshError('permission_denied', `this token may not ${scope}`, {
+    throw new PopmeshError('permission_denied', `this token is not for ${ACTIONS[scope]}`, {
       hint: `Ask for a token with the scope "${scope}".`,
     });
   }
@@ -63,11 +71,11 @@ export type Authenticate = (authorization: string | undefined) => Promise<Caller
 
 export function createAuthenticate(options: {
   readonly rootPublicKey: Uint8Array;
-  readonly revokedTokenIds: readonly string[];
+  /** By `jti`; asked for each call, since the list may grow. */
+  readonly isRevoked: (tokenId: string) => boolean;
   readonly clock: Clock;
 }): Authenticate {
   const key = publicKeyObject(options.rootPublicKey);
-  const revoked = new Set(options.revokedTokenIds);
   return async (authorization) => {
     const token = /^Bearer +([\w.-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined || token.length > TOKEN_LENGTH_MAX) {
@@ -84,7 +92,7 @@ export function createAuthenticate(options: {
       });
       const claims = claimsSchema.safeParse(payload);
       if (!claims.success) throw unauthenticated('the claims of the token are not usable');
-      if (claims.data.jti !== undefined && revoked.has(claims.data.jti)) {
+      if (claims.data.jti !== undefined && options.isRevoked(claims.data.jti)) {
         throw unauthenticated('the token was revoked');
       }
       return new Caller(claims.data);
@@ -102,6 +110,6 @@ export function createAuthenticate(options: {
 
 const unauthenticated = (message: string, reason?: string): PopmeshError =>
   new PopmeshError('unauthenticated', message, {
-    hint: 'Send `authorization: Bearer <token>`; make a token with `popmesh token`.',
+    hint: 'Send `authorization: Bearer <token>`; make a token with `popmesh mesh token`.',
     ...(reason === undefined ? {} : { details: { reason } }),
   });

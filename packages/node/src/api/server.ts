@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Clock, PopmeshError } from '@popmesh/contracts';
@@ -10,8 +9,16 @@ import { type Clock, PopmeshError } from '@popmesh/contracts';
 export interface ApiServer {
   /** host:port actually bound. */
   readonly address: string;
+  /** For connections from now on; nothing happens where the listener has no TLS. */
+  replaceCertificate(pair: CertificatePair): void;
   /** Stops accepting, waits for requests up to `graceMs`, then cuts them. */
   stop(graceMs: number): Promise<void>;
+}
+
+/** PEM. */
+export interface CertificatePair {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
 }
 
 export const API_HEADERS_TIMEOUT_MS = 5_000;
@@ -23,7 +30,7 @@ export const API_CONNECTIONS_MAX = 1024;
 export async function startApiServer(options: {
   readonly host: string;
   readonly port: number;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: CertificatePair | undefined;
   readonly clock: Clock;
   readonly fetch: (request: Request, bindings: unknown) => Response | Promise<Response>;
 }): Promise<ApiServer> {
@@ -40,15 +47,7 @@ export async function startApiServer(options: {
   const server: Server =
     options.tls === undefined
       ? createServer(limits, listener)
-      : createTlsServer(
-          {
-            ...limits,
-            cert: await readFile(options.tls.cert),
-            key: await readFile(options.tls.key),
-            minVersion: 'TLSv1.2',
-          },
-          listener,
-        );
+      : createTlsServer({ ...limits, ...contextOf(options.tls) }, listener);
   server.maxConnections = API_CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
@@ -66,6 +65,9 @@ export async function startApiServer(options: {
   let stopped: Promise<void> | undefined;
   return {
     address: `${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    replaceCertificate: (pair) => {
+      if (options.tls !== undefined) (server as TlsServer).setSecureContext(contextOf(pair));
+    },
     stop: (graceMs) => {
       stopped ??= new Promise((resolve) => {
         const force = options.clock.setTimer(graceMs, () => server.closeAllConnections());
@@ -79,3 +81,9 @@ export async function startApiServer(options: {
     },
   };
 }
+
+const contextOf = ({ cert, key }: CertificatePair) => ({
+  cert: Buffer.from(cert),
+  key: Buffer.from(key),
+  minVersion: 'TLSv1.2' as const,
+});
