@@ -99,7 +99,7 @@ test('a handle that is left open is named', async () => {
 test('SIGHUP reloads, or is ignored with a line; it never ends the process', async () => {
   for (const [behaviour, told] of [
     ['plain', /SIGHUP is ignored/],
-    ['reloads', /reloaded on SIGHUP.*\n[^]*changed nothing/],
+    ['reloads', /reloaded on SIGHUP.*\n[\s\S]*changed nothing/],
   ] as const) {
     const { child, message, exit, err, out } = run(behaviour);
     await message('ready');
