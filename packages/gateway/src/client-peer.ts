@@ -35,7 +35,7 @@ export class Clients {
   }
 
   peer(socketAddress: string | undefined): Peer {
-    const address = plain(socketAddress ?? '');
+    const address = plainAddress(socketAddress ?? '');
     return { address, trusted: this.isTrusted(address), place: this.placeOf(address) };
   }
 
@@ -47,9 +47,9 @@ export class Clients {
   /** The right-most address of the chain that is not one of our own proxies. */
   clientAddress(peer: Peer, forwardedFor: string | undefined): string {
     if (!peer.trusted || forwardedFor === undefined) return peer.address;
-    const chain = forwardedFor.split(',', CHAIN_MAX);
+    const chain = forwardedFor.split(',').slice(-CHAIN_MAX);
     for (let i = chain.length - 1; i >= 0; i--) {
-      const address = plain((chain[i] as string).trim());
+      const address = plainAddress((chain[i] as string).trim());
       if (isIP(address) === 0) break;
       if (i === 0 || !this.isTrusted(address)) return address;
     }
@@ -84,5 +84,6 @@ export class Clients {
   }
 }
 
-const plain = (address: string): string =>
+/** An IPv4 address that came as IPv6, as IPv4. */
+export const plainAddress = (address: string): string =>
   address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;

@@ -14,6 +14,15 @@ const ms = (initial: number, max = 3_600_000) => z.number().int().min(0).max(max
 const count = (initial: number, max = 1_000_000) =>
   z.number().int().min(1).max(max).default(initial);
 
+const MIB = 1024 * 1024;
+const bytes = (initial: number) =>
+  z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 40)
+    .default(initial);
+
 const listen = z.strictObject({
   host: z.string().default('127.0.0.1'),
   /** Client traffic. 0 picks a free port. */
@@ -42,6 +51,26 @@ const location = z.strictObject({
   pop: z.string().default(''),
 });
 
+/** What one client may hold: an IPv4 address, or an IPv6 /64. Many people may be behind one. */
+const clientLimits = z.strictObject({
+  /** A twentieth of all. A browser opens six; a company's proxy some hundreds. */
+  connectionsMax: count(1_000),
+  inFlightMax: count(500),
+  /** Requests whose body is not there yet. */
+  waitingMax: count(500),
+  /** Requests that a node was asked to serve though their body had hardly begun. */
+  earlyMax: count(16),
+  heldBytesMax: bytes(32 * MIB),
+});
+
+/** What the requests to one namespace may hold: half of everything. */
+const namespaceLimits = z.strictObject({
+  inFlightMax: count(5_000),
+  waitingMax: count(5_000),
+  earlyMax: count(64),
+  heldBytesMax: bytes(128 * MIB),
+});
+
 const limits = z.strictObject({
   headerBytesMax: count(16 * 1024, 64 * 1024),
   headersMax: count(100, 1000),
@@ -55,6 +84,15 @@ const limits = z.strictObject({
   stallTimeoutMs: ms(60_000),
   connectionsMax: count(20_000),
   inFlightMax: count(10_000),
+  waitingMax: count(10_000),
+  heldBytesMax: bytes(256 * MIB),
+  client: clientLimits.prefault({}),
+  namespace: namespaceLimits.prefault({}),
+  /** A body may pause for so long, and must otherwise come at this rate until its answer begins. */
+  bodyIdleMs: ms(10_000),
+  bodyBytesPerSecondMin: count(500),
+  /** A body that is not whole by then may go to a node as a stream, for those who wait for an early answer. */
+  earlyAfterMs: ms(100, 60_000),
   /** Requests at one data plane at once = its connections: nothing queues inside the pool. */
   nodeInFlightMax: count(256, 4096),
   /** Bodies up to here are held for a second try; larger ones stream and are sent once. */

@@ -9,6 +9,7 @@ import {
 import { type FunctionRecord, type HostClaim, HostOwners } from '@popmesh/protocol';
 import { HostRoutes, type RouteClaim } from './host-routes.ts';
 import type { FunctionState } from './mesh-view.ts';
+import type { Site } from './site.ts';
 
 /**
  * Host and path to function. Names are computed from the host, not indexed, so
@@ -35,6 +36,7 @@ export interface Match {
   readonly entry: FunctionEntry;
   /** What the function sees, with the query. */
   readonly path: string;
+  readonly via: Site['via'];
 }
 
 export class Directory {
@@ -82,14 +84,14 @@ export class Directory {
   find(host: string, url: string): Match | undefined {
     if (host.endsWith(this.#suffix)) {
       const entry = this.#byName(host);
-      return entry === undefined ? undefined : { entry, path: url };
+      return entry === undefined ? undefined : { entry, path: url, via: 'name' };
     }
     const routes = this.#hostRoutes();
     if (host !== this.#domain && routes.size > 0 && routes.hasHost(host)) {
       const query = url.indexOf('?');
       const id = routes.find(host, query === -1 ? url : url.slice(0, query));
       const entry = id === undefined ? undefined : this.#functions.get(id);
-      return entry === undefined ? undefined : { entry, path: url };
+      return entry === undefined ? undefined : { entry, path: url, via: 'host' };
     }
     return this.#byPath(url);
   }
@@ -111,7 +113,7 @@ export class Directory {
     const entry = this.#functions.get(url.slice(1, end));
     if (entry === undefined) return undefined;
     const rest = url.slice(end);
-    return { entry, path: rest.startsWith('/') ? rest : `/${rest}` };
+    return { entry, path: rest.startsWith('/') ? rest : `/${rest}`, via: 'path' };
   }
 
   #hostRoutes(): HostRoutes<FunctionId> {

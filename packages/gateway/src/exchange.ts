@@ -4,8 +4,9 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { GatewayConfig } from './config.ts';
 import type { FunctionEntry } from './directory.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { Holdings } from './holdings.ts';
 import { sendError } from './platform-error.ts';
-import { StreamBody } from './request-body.ts';
+import { type BodyOwner, type BodyTools, IncomingBody } from './request-body.ts';
 import { requestTrailers } from './request-headers.ts';
 import {
   headerValue,
@@ -16,13 +17,14 @@ import {
 import type { RetryBudget } from './retry-budget.ts';
 import { type Failure, mayRetry, needsBudget } from './retry-policy.ts';
 import { choose, type Route } from './selection.ts';
+import type { Site } from './site.ts';
 import type { ClientPlace, Topology } from './topology.ts';
 import type { Traffic } from './traffic.ts';
 import { dispatchWithTrailers } from './trailing-request.ts';
 import { BODY_STALL_MS, type Upstreams } from './upstreams.ts';
 
 /** What every exchange works with; one per gateway. */
-export interface ExchangeTools {
+export interface ExchangeTools extends BodyTools {
   readonly config: Pick<GatewayConfig, 'limits' | 'retry' | 'health'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -33,7 +35,7 @@ export interface ExchangeTools {
   readonly draining: () => boolean;
 }
 
-export interface ExchangeRequest {
+export interface ExchangeRequest extends Site {
   readonly entry: FunctionEntry;
   readonly path: string;
   readonly method: string;
@@ -41,13 +43,18 @@ export interface ExchangeRequest {
   readonly headers: string[];
   readonly idempotent: boolean;
   readonly announcesTrailers: boolean;
+  /** -1 where the body comes in chunks, or there is none. */
+  readonly contentLength: number;
   readonly place: ClientPlace;
   readonly requestId: string;
   readonly startedAt: number;
   readonly timeoutMs: number;
+  /** Whose request it is, and whose function. */
+  readonly client: Holdings;
+  readonly tenant: Holdings;
 }
 
-export type ExchangeBody = Buffer | StreamBody | null;
+export type ExchangeBody = Buffer | IncomingBody | null;
 
 /** The node answers its own timeout first, with the better reason. */
 const DEADLINE_GRACE_MS = 250;
@@ -59,18 +66,21 @@ const LATE_UPLOAD_BYTES_MAX = 1024 * 1024;
  * planes one after the other and never two at once, so that nothing is executed
  * twice that the client did not allow.
  */
-export class Exchange implements AttemptOwner {
+export class Exchange implements AttemptOwner, BodyOwner {
   readonly #tools: ExchangeTools;
   readonly #request: ExchangeRequest;
   readonly #req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly #headersLength: number;
-  readonly #deadline: number;
+  #headersLength: number;
   readonly #tried: Endpoint[] = [];
+  /** When the request was first given to a node: its time begins then, not with a slow body. */
+  #dispatchedAt = 0;
+  #incoming: IncomingBody | undefined;
   #body: ExchangeBody = null;
   #attempt: Attempt | undefined;
   #sentAttempts = 0;
-  #done = false;
+  /** In flight, and counted as such, is what was given to a node. */
+  #state: 'waiting' | 'in_flight' | 'done' = 'waiting';
   /** Why the first choice was left; wins over what selection sees. */
   #left: Route = 'nearest';
 
@@ -85,26 +95,65 @@ export class Exchange implements AttemptOwner {
     this.#req = req;
     this.res = res;
     this.#headersLength = request.headers.length;
-    this.#deadline = request.startedAt + request.timeoutMs + DEADLINE_GRACE_MS;
-    tools.traffic.inFlight += 1;
     res.on('close', () => this.#closed());
   }
 
+  /** Goes on by itself when the body is there, or enough of it. */
+  receive(): void {
+    const { config, clock } = this.#tools;
+    const { entry, contentLength, client, tenant } = this.#request;
+    const heldBytesMax = config.limits.replayBodyBytesMax;
+    const plan = {
+      heldBytesMax,
+      bytesMax: entry.requestBodyBytesMax,
+      streams: contentLength < 0 || contentLength > heldBytesMax,
+      client,
+      tenant,
+    };
+    this.#incoming = new IncomingBody(this.#req, plan, this.#tools, this, clock.monotonic());
+  }
+
+  bodyReady(): void {
+    const { announcesTrailers, contentLength, headers } = this.#request;
+    const incoming = this.#incoming as IncomingBody;
+    const whole = announcesTrailers ? undefined : incoming.whole();
+    if (whole === undefined) {
+      this.start(incoming);
+      return;
+    }
+    // It came in chunks, and its length is known by now.
+    if (contentLength < 0) {
+      headers.push('content-length', String(whole.length));
+      this.#headersLength = headers.length;
+    }
+    this.start(whole);
+  }
+
   start(body: ExchangeBody): void {
-    if (this.#done) return;
+    if (this.#state !== 'waiting') return;
+    const { ledger, budget, clock } = this.#tools;
+    const { client, tenant } = this.#request;
+    const refusal = ledger.dispatchRefusal(client, tenant);
+    if (refusal !== undefined) {
+      this.#fail(refusal, true);
+      return;
+    }
+    ledger.dispatched(client, tenant);
+    this.#state = 'in_flight';
+    this.#dispatchedAt = clock.monotonic();
     this.#body = body;
-    this.#tools.budget.deposit();
+    budget.deposit();
     this.#next(undefined, undefined);
   }
 
-  /** A failure that is not a try's: too large a body. */
+  /** A failure that is not a try's: a body that is too large or too slow. */
   refuse(error: PopmeshError): void {
-    if (!this.#done) this.#fail(error, true);
+    if (this.#state !== 'done') this.#fail(error, true);
   }
 
   #next(failure: Failure | undefined, reason: PopmeshError | undefined): void {
-    const { topology, clock, random, config, traffic } = this.#tools;
-    const { entry, place } = this.#request;
+    const { topology, clock, random, ledger, traffic } = this.#tools;
+    const { entry, place, client } = this.#request;
     const now = clock.monotonic();
     const candidates = topology.candidates(entry);
     const choice = choose({
@@ -113,10 +162,10 @@ export class Exchange implements AttemptOwner {
       tried: this.#tried,
       now,
       random,
-      inFlightMax: config.limits.nodeInFlightMax,
+      inFlightMax: ledger.placesMax(client),
     });
     if (choice === undefined) {
-      this.#fail(reason ?? nobody(entry, candidates.size, this.#tried.length), false);
+      this.#fail(reason ?? this.#nobody(candidates.size), false);
       return;
     }
     if (failure !== undefined) {
@@ -131,15 +180,15 @@ export class Exchange implements AttemptOwner {
   }
 
   #dispatch(endpoint: Endpoint, route: Route, now: number): void {
-    const { headers, method, path, timeoutMs, startedAt } = this.#request;
-    const remainingMs = Math.max(1, Math.ceil(startedAt + timeoutMs - now));
+    const { headers, method, path, timeoutMs } = this.#request;
+    const remainingMs = Math.max(1, Math.ceil(this.#dispatchedAt + timeoutMs - now));
     headers.length = this.#headersLength;
     headers.push('popmesh-timeout-ms', String(remainingMs), 'popmesh-pop', endpoint.node.pop);
     this.#tried.push(endpoint);
     this.#tools.traffic.attempts += 1;
     const attempt = new Attempt(this, endpoint, route, now);
     this.#attempt = attempt;
-    if (this.#body instanceof StreamBody && this.#request.announcesTrailers) {
+    if (this.#body instanceof IncomingBody && this.#request.announcesTrailers) {
       const { clock, config } = this.#tools;
       const trailing = {
         address: endpoint.address,
@@ -155,7 +204,7 @@ export class Exchange implements AttemptOwner {
       dispatchWithTrailers(trailing, attempt);
       return;
     }
-    const body = this.#body instanceof StreamBody ? this.#body.open() : this.#body;
+    const body = this.#body instanceof IncomingBody ? this.#body.open() : this.#body;
     this.#tools.upstreams
       .pool(endpoint)
       .dispatch({ path, method: method as 'GET', headers, body, idempotent: false }, attempt);
@@ -184,7 +233,8 @@ export class Exchange implements AttemptOwner {
       'server-timing',
       timing(attempt.startedAt - startedAt, now - attempt.startedAt, headers),
     ];
-    responseHeaders(headers, out);
+    responseHeaders(headers, out, this.#request);
+    this.#incoming?.answerBegan();
     if (this.#tools.draining()) this.res.shouldKeepAlive = false;
     traffic.routed(attempt.route);
     traffic.answered(status, now - startedAt);
@@ -229,7 +279,7 @@ export class Exchange implements AttemptOwner {
 
   onEnd(_attempt: Attempt, trailers: UpstreamHeaders): void {
     this.#finish();
-    const pairs = responseTrailers(trailers);
+    const pairs = responseTrailers(trailers, this.#request);
     // Left out by node:http where the answer does not leave in chunks.
     if (pairs.length > 0) this.res.addTrailers(pairs);
     this.res.end();
@@ -272,9 +322,9 @@ export class Exchange implements AttemptOwner {
   }
 
   onExpired(attempt: Attempt, now: number): void {
-    if (now < this.#deadline) return;
-    attempt.leave(true);
     const { timeoutMs } = this.#request;
+    if (now < this.#dispatchedAt + timeoutMs + DEADLINE_GRACE_MS) return;
+    attempt.leave(true);
     const node = attempt.endpoint.node.id;
     this.#fail(
       new PopmeshError('deadline_exceeded', `${node} did not answer within ${timeoutMs} ms`, {
@@ -308,7 +358,7 @@ export class Exchange implements AttemptOwner {
     return mayRetry({
       failure,
       idempotent: this.#request.idempotent,
-      replayable: !(this.#body instanceof StreamBody) || this.#body.replayable,
+      replayable: !(this.#body instanceof IncomingBody) || this.#body.replayable,
       sentAttempts: this.#sentAttempts,
       tries: this.#tried.length,
       attemptsMax: this.#tools.config.retry.attemptsMax,
@@ -329,32 +379,47 @@ export class Exchange implements AttemptOwner {
   }
 
   #finish(): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#tools.traffic.inFlight -= 1;
+    if (this.#state === 'in_flight') {
+      const { client, tenant } = this.#request;
+      this.#tools.ledger.answered(client, tenant);
+    }
+    this.#state = 'done';
+    this.#incoming?.end();
   }
 
   /** The client went away, or all is said. */
   #closed(): void {
-    if (this.#done) return;
+    if (this.#state === 'done') return;
     this.#finish();
     this.#tools.traffic.clientAborts += 1;
     this.#attempt?.leave(true);
-    if (this.#body instanceof StreamBody) this.#body.close();
   }
 
   /** Answered before the upload was through: let a little of it pass, so that the answer is read. */
   #settleUpload(): void {
     const req = this.#req;
-    if (!(this.#body instanceof StreamBody)) return;
-    this.#body.close();
-    if (req.complete || req.destroyed) return;
+    if (this.#incoming === undefined || req.complete || req.destroyed) return;
     let late = 0;
     req.on('data', (chunk: Buffer) => {
       late += chunk.length;
       if (late > LATE_UPLOAD_BYTES_MAX) req.destroy();
     });
     req.resume();
+  }
+
+  /** Why no node gets it. */
+  #nobody(pops: number): PopmeshError {
+    const { entry, client } = this.#request;
+    if (pops > 0 && this.#tried.length === 0) {
+      const { ledger, config } = this.#tools;
+      if (ledger.placesMax(client) < config.limits.nodeInFlightMax) {
+        return ledger.placesRefusal(client);
+      }
+      return new PopmeshError('overloaded', `all nodes of ${entry.id} are full`);
+    }
+    return new PopmeshError('no_healthy_node', `${entry.id} is not ready on any node`, {
+      hint: 'It may still be on its way; `popmesh status` shows the nodes.',
+    });
   }
 }
 
@@ -364,15 +429,6 @@ const unreachable = (node: string, what: string, cause?: unknown): PopmeshError 
     details: { hop: 'gateway', node },
     ...(cause === undefined ? {} : { cause }),
   });
-
-function nobody(entry: FunctionEntry, pops: number, tried: number): PopmeshError {
-  if (pops > 0 && tried === 0) {
-    return new PopmeshError('overloaded', `all nodes of ${entry.id} are full`);
-  }
-  return new PopmeshError('no_healthy_node', `${entry.id} is not ready on any node`, {
-    hint: 'It may still be on its way; `popmesh status` shows the nodes.',
-  });
-}
 
 function timing(gatewayMs: number, upstreamMs: number, headers: UpstreamHeaders): string {
   const own = `gateway;dur=${gatewayMs.toFixed(2)}, upstream;dur=${upstreamMs.toFixed(2)}`;

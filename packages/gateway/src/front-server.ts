@@ -31,7 +31,24 @@ export function createFrontServer(front: Front, limits: LimitsConfig): Server {
     refuseUnparsed(error, socket as Socket),
   );
   server.on('connect', (_req, socket) => socket.destroy());
+  // What is refused is refused before its sender has put a body on its way.
+  server.on('checkContinue', (req, res) => front.handle(req, res, true));
+  server.on('drop', () => front.dropped());
+  guard(server, front);
   return server;
+}
+
+/** Connections are counted before node:http makes anything of them: a refused one costs an accept. */
+function guard(server: Server, front: Front): void {
+  const [serve, ...others] = server.listeners('connection');
+  if (serve === undefined || others.length > 0) {
+    throw new Error('a server of node:http has one handler of connections');
+  }
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    if (front.connected(socket)) serve.call(server, socket);
+    else socket.resetAndDestroy();
+  });
 }
 
 /** What may be other while the server runs; connections that are open keep their idle times. */

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { PopmeshError } from '@popmesh/contracts';
-import type { Clients, Peer } from './client-peer.ts';
+import { type Clients, type Peer, plainAddress } from './client-peer.ts';
 import { type Directory, type Match, normaliseHost } from './directory.ts';
 import { Exchange, type ExchangeTools } from './exchange.ts';
+import type { Holdings } from './holdings.ts';
 import { sendError } from './platform-error.ts';
-import { bodyTooLarge, collectBody, StreamBody } from './request-body.ts';
+import { bodyTooLarge } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-headers.ts';
 import { findFunction } from './request-target.ts';
 import { isIdempotent } from './retry-policy.ts';
@@ -24,25 +26,63 @@ export interface FrontOptions {
   readonly synced: () => boolean;
 }
 
+/** On the socket itself, so that whose it is, trust and place are worked out once. */
+const CLIENT = Symbol('client');
+
+interface Client {
+  readonly holdings: Holdings;
+  peer: Peer | undefined;
+}
+
+type ClientSocket = Socket & { [CLIENT]?: Client };
+
+interface Admitted {
+  readonly head: RequestHead;
+  readonly host: string;
+  readonly match: Match;
+  readonly client: Holdings;
+  readonly tenant: Holdings;
+}
+
 export class Front {
   readonly #options: FrontOptions;
-  /** Per connection, so that trust and place are worked out once. */
-  readonly #peers = new WeakMap<object, Peer>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
   }
 
-  handle(req: IncomingMessage, res: ServerResponse): void {
+  /** Before anything is read or parsed. False when the connection is one too many. */
+  connected(socket: ClientSocket): boolean {
+    const { clients, tools } = this.#options;
+    const { remoteAddress } = socket;
+    // It is gone already.
+    if (remoteAddress === undefined) return false;
+    const address = plainAddress(remoteAddress);
+    const holdings = tools.ledger.connect(address, clients.isTrusted(address));
+    if (holdings === undefined) return false;
+    socket[CLIENT] = { holdings, peer: undefined };
+    socket.once('close', () => tools.ledger.disconnect(holdings));
+    return true;
+  }
+
+  /** A connection above the bound of all together, closed by the server. */
+  dropped(): void {
+    this.#options.tools.traffic.refused('connections');
+  }
+
+  /** `waitsForWord`: the client sends its body when it is told to (Expect: 100-continue). */
+  handle(req: IncomingMessage, res: ServerResponse, waitsForWord = false): void {
     const { tools } = this.#options;
     const startedAt = tools.clock.monotonic();
-    const peer = this.#peer(req);
-    const admitted = this.#admit(req, peer);
+    const client = (req.socket as ClientSocket)[CLIENT] as Client;
+    client.peer ??= this.#options.clients.peer(req.socket.remoteAddress);
+    const { peer } = client;
+    const admitted = this.#admit(req, peer, client.holdings);
     if (admitted instanceof Refusal) {
       this.#refuse(admitted, req, res);
       return;
     }
-    const { head, match } = admitted;
+    const { head, host, match } = admitted;
     const { entry } = match;
     const { limits } = tools.config;
     // A function may be silent for as long as its own limit says.
@@ -64,25 +104,23 @@ export class Front {
         requestId,
         startedAt,
         announcesTrailers: head.announcesTrailers,
+        contentLength: head.contentLength,
         timeoutMs: Math.min(claimedTimeoutMs(head.timeoutMs), entry.timeoutMs),
+        client: admitted.client,
+        tenant: admitted.tenant,
+        via: match.via,
+        host,
       },
       req,
       res,
     );
-    if (!head.hasBody) exchange.start(null);
-    else if (!head.chunked && head.contentLength <= limits.replayBodyBytesMax) {
-      collectBody(req, head.contentLength, (body) => exchange.start(body));
-    } else {
-      exchange.start(
-        new StreamBody(req, limits.replayBodyBytesMax, entry.requestBodyBytesMax, (error) =>
-          exchange.refuse(error),
-        ),
-      );
-    }
+    if (waitsForWord) res.writeContinue();
+    if (head.hasBody) exchange.receive();
+    else exchange.start(null);
   }
 
   /** Checks in the order of their cost; the first that fails speaks. */
-  #admit(req: IncomingMessage, peer: Peer): Refusal | { head: RequestHead; match: Match } {
+  #admit(req: IncomingMessage, peer: Peer, holdings: Holdings): Refusal | Admitted {
     const { tools, directory, synced } = this.#options;
     const { limits } = tools.config;
     const method = req.method as string;
@@ -110,9 +148,6 @@ export class Front {
       const what = head.upgrade ?? method;
       return new Refusal(new PopmeshError('unimplemented', `popmesh does not serve ${what} yet`));
     }
-    if (tools.traffic.inFlight >= limits.inFlightMax) {
-      return new Refusal(new PopmeshError('overloaded', 'this gateway is at its request limit'));
-    }
     const match = findFunction(directory, host, url);
     if (match === 'ambiguous') return new Refusal(ambiguous());
     if (match === undefined) return new Refusal(synced() ? notFound(host, url) : notYet());
@@ -120,7 +155,21 @@ export class Front {
     if (head.contentLength > requestBodyBytesMax) {
       return new Refusal(bodyTooLarge(requestBodyBytesMax));
     }
-    return { head, match };
+    const { ledger } = tools;
+    const client = this.#clientOf(peer, head, holdings);
+    const tenant = ledger.tenant(match.entry.namespace);
+    const full =
+      ledger.dispatchRefusal(client, tenant) ??
+      (head.hasBody ? ledger.waitRefusal(client, tenant) : undefined);
+    return full === undefined ? { head, host, match, client, tenant } : new Refusal(full);
+  }
+
+  /** Who is counted: whom a trusted proxy names, else who is at the other end. */
+  #clientOf(peer: Peer, { forwardedFor }: RequestHead, holdings: Holdings): Holdings {
+    if (!peer.trusted || forwardedFor === undefined) return holdings;
+    const { clients, tools } = this.#options;
+    const address = clients.clientAddress(peer, forwardedFor);
+    return clients.isTrusted(address) ? holdings : tools.ledger.client(address);
   }
 
   #refuse({ error, status }: Refusal, req: IncomingMessage, res: ServerResponse): void {
@@ -129,19 +178,10 @@ export class Front {
     traffic.answered(status ?? error.facts.httpStatus, 0);
     sendError(res, error, randomUUID(), {
       // The body of a refused request is not worth reading, and must not be taken for the next one.
-      close: hasBody(req) || draining(),
+      close: hasBody(req) || error.code === 'client_limit_exceeded' || draining(),
       head: req.method === 'HEAD',
       ...(status === undefined ? {} : { status }),
     });
-  }
-
-  #peer(req: IncomingMessage): Peer {
-    const { socket } = req;
-    const held = this.#peers.get(socket);
-    if (held !== undefined) return held;
-    const peer = this.#options.clients.peer(socket.remoteAddress);
-    this.#peers.set(socket, peer);
-    return peer;
   }
 
   #place(peer: Peer, head: RequestHead): ClientPlace {

@@ -30,7 +30,7 @@ export function sendError(
     'popmesh-request-id',
     requestId,
   ];
-  if (status === 503) headers.push('retry-after', RETRY_AFTER_S);
+  if (status === 503 || status === 429) headers.push('retry-after', RETRY_AFTER_S);
   if (options.close === true) headers.push('connection', 'close');
   res.writeHead(status, headers);
   res.end(options.head === true ? undefined : body);

@@ -1,89 +1,230 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { PopmeshError } from '@popmesh/contracts';
+import type { BodyWatch, WatchedBody } from './body-watch.ts';
+import type { Holdings } from './holdings.ts';
+import type { Ledger } from './ledger.ts';
 
 /**
- * A request body that may have to be sent twice. Its first bytes are kept while
- * they fit into the replay bound; beyond that it can be sent once only. Nothing
- * is read from the client before somebody asks, so memory stays flat.
+ * A request's body on its way in. Its first bytes are held here until it is whole or there are
+ * enough of them, so that a client which trickles takes no place of a node; they stay while they
+ * may have to be sent twice. Behind that nothing is read from the client before somebody asks,
+ * so memory stays flat.
+ *
+ * Refused: giving every request to a node at once. 350 uploads of one byte a second held all
+ * instances of a function, and 177 of 960 other requests timed out.
  */
-export class StreamBody {
+
+export interface BodyOwner {
+  /** Whole, or as much of it as makes the request worth a place. Called once. */
+  bodyReady(): void;
+  /** Too large, too slow, or more than may be held. */
+  refuse(error: PopmeshError): void;
+}
+
+export interface BodyPlan {
+  /** Bytes that are held, for a first and for a second try. */
+  readonly heldBytesMax: number;
+  readonly bytesMax: number;
+  /** It may go to a node before it is whole. */
+  readonly streams: boolean;
+  readonly client: Holdings;
+  readonly tenant: Holdings;
+}
+
+export interface BodyTools {
+  readonly ledger: Ledger;
+  readonly bodies: BodyWatch;
+}
+
+/** `waiting`: nobody but us has it. `early`: a node was asked though hardly anything is here. */
+type State = 'waiting' | 'early' | 'going' | 'over';
+
+export class IncomingBody implements WatchedBody {
   readonly #req: IncomingMessage;
-  readonly #replayBytesMax: number;
-  readonly #bytesMax: number;
-  readonly #onTooLarge: (error: PopmeshError) => void;
+  readonly #plan: BodyPlan;
+  readonly #tools: BodyTools;
+  readonly #owner: BodyOwner;
+  readonly since: number;
+  #state: State = 'waiting';
   #kept: Buffer[] | undefined = [];
+  #heldBytes = 0;
   #bytes = 0;
   #ended = false;
-  #listening = false;
-  #current: Readable | undefined;
+  /** What the present try reads from, and the same again from its first read on. */
+  #opened: Readable | undefined;
+  #sink: Readable | undefined;
+  /** For the least rate: bytes since the last look, and how long nothing need come. */
+  #fresh = 0;
+  #slackMs: number;
 
   constructor(
     req: IncomingMessage,
-    replayBytesMax: number,
-    bytesMax: number,
-    onTooLarge: (error: PopmeshError) => void,
+    plan: BodyPlan,
+    tools: BodyTools,
+    owner: BodyOwner,
+    now: number,
   ) {
     this.#req = req;
-    this.#replayBytesMax = replayBytesMax;
-    this.#bytesMax = bytesMax;
-    this.#onTooLarge = onTooLarge;
+    this.#plan = plan;
+    this.#tools = tools;
+    this.#owner = owner;
+    this.since = now;
+    this.#slackMs = tools.bodies.idleMs;
+    tools.ledger.wait(plan.client, plan.tenant, 1);
+    tools.bodies.add(this);
+    req.on('data', (chunk: Buffer) => this.#onData(chunk));
+    req.on('end', () => this.#onEnd());
   }
 
   /** False once more was read than is kept. */
   get replayable(): boolean {
-    return this.#kept !== undefined;
+    return this.#kept !== undefined && this.#bytes <= this.#plan.heldBytesMax;
+  }
+
+  /** All of it, where it is here. */
+  whole(): Buffer | undefined {
+    if (!this.#ended || this.#kept === undefined) return undefined;
+    return this.#kept.length === 1 ? (this.#kept[0] as Buffer) : Buffer.concat(this.#kept);
   }
 
   /** The whole body from its start, for one try. Ends the previous try's stream. */
   open(): Readable {
     this.close();
-    let started = false;
     const stream = new Readable({
       read: () => {
-        if (!started) {
-          started = true;
-          for (const chunk of this.#kept ?? []) stream.push(chunk);
-          if (this.#ended) stream.push(null);
-          this.#listen();
-        }
+        if (this.#sink === undefined && this.#opened === stream) this.#begin(stream);
         if (!this.#ended) this.#req.resume();
       },
     });
     // undici reports through the request; an unheard error must not end the process.
     stream.on('error', () => {});
-    this.#current = stream;
+    this.#opened = stream;
     return stream;
   }
 
   /** Nobody reads any more; what still comes waits in the socket. */
   close(): void {
-    const stream = this.#current;
-    this.#current = undefined;
+    const stream = this.#opened;
+    this.#opened = undefined;
+    this.#sink = undefined;
     if (stream === undefined) return;
-    if (this.#listening) this.#req.pause();
+    if (!this.#ended) this.#req.pause();
     stream.destroy();
   }
 
-  #listen(): void {
-    if (this.#listening) return;
-    this.#listening = true;
-    this.#req.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#req.on('end', () => {
-      this.#ended = true;
-      this.#current?.push(null);
-    });
+  /** The answer has begun: from here on it is a dialogue, and silence is no fault. */
+  answerBegan(): void {
+    this.#tools.bodies.delete(this);
+    this.#settle();
+  }
+
+  /** Nothing of it is wanted any more. */
+  end(): void {
+    if (this.#state === 'over') return;
+    this.#leave();
+    this.#state = 'over';
+    this.#tools.bodies.delete(this);
+    this.#letGo();
+    this.close();
+  }
+
+  mayGoEarly(): boolean {
+    return this.#state === 'waiting' && this.#plan.streams;
+  }
+
+  goEarly(): boolean {
+    const { client, tenant } = this.#plan;
+    if (!this.#tools.ledger.takeEarly(client, tenant)) return false;
+    this.#go('early');
+    return true;
+  }
+
+  /** Time passed in which the client could send; false when it sent too little for too long. */
+  spend(ms: number, msPerByte: number, idleMs: number): boolean {
+    this.#slackMs = Math.min(idleMs, this.#slackMs + this.#fresh * msPerByte);
+    this.#fresh = 0;
+    if (!this.#req.isPaused()) this.#slackMs -= ms;
+    return this.#slackMs >= 0;
+  }
+
+  tooSlow(error: PopmeshError): void {
+    this.#owner.refuse(error);
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#state === 'over') return;
+    const { heldBytesMax, bytesMax, client, tenant } = this.#plan;
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#bytesMax) {
-      this.#onTooLarge(bodyTooLarge(this.#bytesMax));
+    this.#fresh += chunk.length;
+    if (this.#bytes > bytesMax) {
+      this.#owner.refuse(bodyTooLarge(bytesMax));
       return;
     }
-    if (this.#bytes > this.#replayBytesMax) this.#kept = undefined;
-    else this.#kept?.push(chunk);
-    if (this.#current?.push(chunk) === false) this.#req.pause();
+    const enough = this.#bytes > heldBytesMax;
+    if (enough && this.#sink !== undefined) this.#letGo();
+    else {
+      const refusal = this.#tools.ledger.hold(client, tenant, chunk.length);
+      if (refusal !== undefined) {
+        this.#owner.refuse(refusal);
+        return;
+      }
+      this.#heldBytes += chunk.length;
+      this.#kept?.push(chunk);
+    }
+    const taken = this.#sink?.push(chunk) ?? !enough;
+    if (!taken) this.#req.pause();
+    if (!enough) return;
+    if (this.#state === 'waiting') this.#go('going');
+    else this.#settle();
+  }
+
+  #onEnd(): void {
+    if (this.#state === 'over') return;
+    this.#ended = true;
+    this.#tools.bodies.delete(this);
+    if (this.#state === 'waiting') {
+      this.#go('going');
+      return;
+    }
+    this.#settle();
+    this.#sink?.push(null);
+  }
+
+  /** Early no more. */
+  #settle(): void {
+    if (this.#state !== 'early') return;
+    this.#leave();
+    this.#state = 'going';
+  }
+
+  /** The first read of a try: what is held goes first. */
+  #begin(stream: Readable): void {
+    this.#sink = stream;
+    for (const chunk of this.#kept ?? []) stream.push(chunk);
+    if (this.#bytes > this.#plan.heldBytesMax) this.#letGo();
+    if (this.#ended) stream.push(null);
+  }
+
+  #go(state: 'early' | 'going'): void {
+    this.#leave();
+    this.#state = state;
+    this.#owner.bodyReady();
+  }
+
+  /** Gives back what the state counts. */
+  #leave(): void {
+    const { client, tenant } = this.#plan;
+    if (this.#state === 'waiting') this.#tools.ledger.wait(client, tenant, -1);
+    else if (this.#state === 'early') this.#tools.ledger.giveEarly(client, tenant);
+  }
+
+  #letGo(): void {
+    this.#kept = undefined;
+    if (this.#heldBytes === 0) return;
+    const { client, tenant } = this.#plan;
+    this.#tools.ledger.letGo(client, tenant, this.#heldBytes);
+    this.#heldBytes = 0;
   }
 }
 
@@ -91,17 +232,3 @@ export const bodyTooLarge = (bytesMax: number): PopmeshError =>
   new PopmeshError('payload_too_large', `the request body is larger than ${bytesMax} bytes`, {
     details: { limit: 'request_body_mb', bytesMax },
   });
-
-/** A small body in one piece. Never calls back when the client goes away first. */
-export function collectBody(
-  req: IncomingMessage,
-  length: number,
-  done: (body: Buffer) => void,
-): void {
-  const chunks: Buffer[] = [];
-  req.on('data', (chunk: Buffer) => chunks.push(chunk));
-  req.on('end', () => {
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
-    done(body);
-  });
-}

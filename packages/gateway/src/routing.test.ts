@@ -254,6 +254,8 @@ test('the client is the right-most address that is not a proxy of ours', () => {
   assert.equal(clients.clientAddress(peer, '1.1.1.1, 2.2.2.2, 10.0.0.5'), '2.2.2.2');
   assert.equal(clients.clientAddress(peer, '10.0.0.7'), '10.0.0.7');
   assert.equal(clients.clientAddress(peer, 'nonsense'), '10.1.1.1');
+  // What stands left of it is the client's own word, however much of it there is.
+  assert.equal(clients.clientAddress(peer, `${'9.9.9.9, '.repeat(50)}2.2.2.2`), '2.2.2.2');
   assert.equal(clients.clientAddress(clients.peer('3.3.3.3'), '1.1.1.1'), '3.3.3.3');
   assert.equal(clients.peer('fd00::1').trusted, true);
   assert.equal(clients.claimedPlace('1.5,2.5', undefined)?.text, '1.5,2.5');
@@ -275,6 +277,7 @@ test('response headers: repeated ones stay apart, internal and hop ones go', () 
       etag: '"e"',
     },
     out,
+    { via: 'name', host: 'hello.localhost', entry: { id: 'default/hello' } },
   );
   assert.deepEqual(out, [
     'set-cookie',

@@ -36,7 +36,10 @@ test('the nearest node answers, with the headers that say so', async () => {
     assert.equal(res.headers.get('popmesh-version'), '7');
     assert.equal(res.headers.get('popmesh-internal'), null);
     assert.equal(res.headers.get('x-hop'), null);
-    assert.deepEqual(res.headers.getSetCookie(), ['a=1', 'b=2']);
+    assert.deepEqual(res.headers.getSetCookie(), [
+      'a=1; Path=/default/hello',
+      'b=2; Path=/default/hello',
+    ]);
     assert.match(res.headers.get('popmesh-request-id') ?? '', /^[0-9a-f-]{36}$/);
     assert.match(res.headers.get('server-timing') ?? '', /^gateway;dur=.*run;dur=2$/);
     const seen = (await res.json()) as { url: string; headers: Record<string, string> };

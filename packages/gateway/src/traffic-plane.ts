@@ -1,12 +1,14 @@
 import type { Server } from 'node:http';
 import type { Clock, Logger, Metrics, Random } from '@popmesh/contracts';
 import type { GeoIp } from '@popmesh/geo';
+import { BodyWatch } from './body-watch.ts';
 import { Clients } from './client-peer.ts';
 import type { GatewayConfig } from './config.ts';
 import { Directory } from './directory.ts';
 import type { ExchangeTools } from './exchange.ts';
 import { Front } from './front.ts';
 import { closeServer, createFrontServer, limitServer, listen } from './front-server.ts';
+import { Ledger } from './ledger.ts';
 import type { MeshChange, MeshView } from './mesh-view.ts';
 import { httpProbe } from './probe.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -62,12 +64,16 @@ export class TrafficPlane {
       this.#upstreams.retire(endpoint);
       this.#watchdog.retire(endpoint);
     });
+    const ledger = new Ledger(config, this.traffic);
+    const bodies = new BodyWatch(config, this.traffic);
     this.#watchdog = new Watchdog({
       config: config.health,
       topology: this.topology,
       traffic: this.traffic,
       probe: httpProbe(clock),
       home: config.location,
+      bodies,
+      ledger,
       clock,
       logger,
     });
@@ -83,6 +89,8 @@ export class TrafficPlane {
         clock.monotonic(),
       ),
       traffic: this.traffic,
+      ledger,
+      bodies,
       draining: () => this.#draining,
     };
     const front = new Front({

@@ -1,4 +1,5 @@
 import type { Metrics } from '@popmesh/contracts';
+import { Holdings } from './holdings.ts';
 import type { Route } from './selection.ts';
 
 /**
@@ -15,9 +16,12 @@ export class Traffic {
   retriesDenied = 0;
   ejections = 0;
   clientAborts = 0;
-  inFlight = 0;
+  /** What all clients together hold. */
+  readonly total = new Holdings();
   /** Platform errors by code; codes are a closed table. */
   readonly #errors = new Map<string, number>();
+  /** What was refused because somebody held too much, by the bound; a closed table as well. */
+  readonly #refusals = new Map<string, number>();
   readonly #flush: () => void;
   readonly #observe: (ms: number) => void;
 
@@ -31,6 +35,14 @@ export class Traffic {
     const aborts = metrics.counter('gateway_client_aborts_total', 'Clients that left early');
     const errors = metrics.counter('gateway_errors_total', 'Platform errors', ['code']);
     const inFlight = metrics.gauge('gateway_requests_in_flight', 'Requests being served');
+    const refusals = metrics.counter(
+      'gateway_refusals_total',
+      'Connections and requests above a bound of one client, one namespace or all',
+      ['reason'],
+    );
+    const connections = metrics.gauge('gateway_connections', 'Connections of clients');
+    const waiting = metrics.gauge('gateway_bodies_waiting', 'Requests that wait for their body');
+    const heldBytes = metrics.gauge('gateway_body_bytes_held', 'Bytes of request bodies in memory');
     const seconds = metrics.histogram(
       'gateway_first_byte_seconds',
       'Arrival to response headers',
@@ -58,7 +70,12 @@ export class Traffic {
       this.retriesDenied = move(denied, this.retriesDenied);
       this.ejections = move(ejections, this.ejections);
       this.clientAborts = move(aborts, this.clientAborts);
-      inFlight.set(this.inFlight);
+      for (const [reason, value] of this.#refusals) refusals.add(value, { reason });
+      this.#refusals.clear();
+      inFlight.set(this.total.inFlight);
+      connections.set(this.total.connections);
+      waiting.set(this.total.waiting);
+      heldBytes.set(this.total.heldBytes);
     };
   }
 
@@ -74,6 +91,14 @@ export class Traffic {
 
   error(code: string): void {
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  refused(reason: string): void {
+    this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
+  }
+
+  get inFlight(): number {
+    return this.total.inFlight;
   }
 
   flush(): void {

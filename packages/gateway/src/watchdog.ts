@@ -1,8 +1,10 @@
 import type { Clock, Logger, Timer } from '@popmesh/contracts';
 import { distanceKm, estimateRoundTripMs, type Location } from '@popmesh/geo';
+import type { BodyWatch } from './body-watch.ts';
 import type { HealthConfig } from './config.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ProbeOutcome } from './endpoint-health.ts';
+import type { Ledger } from './ledger.ts';
 import type { Probe } from './probe.ts';
 import type { Topology } from './topology.ts';
 import type { Traffic } from './traffic.ts';
@@ -22,6 +24,9 @@ export interface WatchdogOptions {
   readonly traffic: Traffic;
   readonly probe: Probe;
   readonly home: Location;
+  /** What is looked after at the same times. */
+  readonly bodies: BodyWatch;
+  readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -75,7 +80,8 @@ export class Watchdog {
   }
 
   #sweep(now: number): void {
-    const { topology, traffic } = this.#options;
+    const { topology, traffic, bodies, ledger } = this.#options;
+    bodies.sweep(now);
     for (const endpoint of topology.endpoints()) this.#check(endpoint, now);
     for (const endpoint of this.#retired) {
       this.#expire(endpoint, now);
@@ -84,6 +90,7 @@ export class Watchdog {
     if (now - this.#flushedAt >= FLUSH_MS) {
       this.#flushedAt = now;
       traffic.flush();
+      ledger.sweep();
     }
   }
 

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noMetrics } from '@popmesh/contracts';
+import { gatewayConfigSchema } from './config.ts';
+import { Ledger } from './ledger.ts';
+import { Traffic } from './traffic.ts';
+
+const { limits } = gatewayConfigSchema.parse({
+  id: 'gw',
+  dataDir: '/nonexistent',
+  mesh: { rootPublicKey: 'A'.repeat(43) },
+});
+
+test('the table of clients has no more rows than there are things held', () => {
+  const small = { ...limits, connectionsMax: 100, inFlightMax: 100, waitingMax: 100 };
+  const traffic = new Traffic(noMetrics);
+  const ledger = new Ledger({ limits: small }, traffic);
+  const held = ledger.connect('192.0.2.1', false);
+  assert.ok(held !== undefined);
+  for (let i = 0; i < 100_000; i++) {
+    const client = ledger.connect(
+      `2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::1`,
+      false,
+    );
+    assert.ok(client !== undefined);
+    ledger.disconnect(client);
+    assert.ok(ledger.clients <= 300 + 1_024);
+  }
+  assert.equal(ledger.client('192.0.2.1'), held, 'what holds something is not forgotten');
+  ledger.sweep();
+  assert.equal(ledger.clients, 1);
+});
+
+test('of the last quarter of all connections one client has a tenth of its own bound', () => {
+  const small = {
+    ...limits,
+    connectionsMax: 400,
+    client: { ...limits.client, connectionsMax: 100 },
+  };
+  const ledger = new Ledger({ limits: small }, new Traffic(noMetrics));
+  const take = (address: string): number => {
+    let taken = 0;
+    while (ledger.connect(address, false) !== undefined) taken++;
+    return taken;
+  };
+  assert.deepEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map(take), [100, 100, 100]);
+  assert.equal(take('192.0.2.4'), 10);
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { narrowed, type Site } from './site.ts';
+
+const entry = { id: 'alice/echo' };
+const path: Site = { via: 'path', host: 'popmesh.example', entry };
+const name: Site = { via: 'name', host: 'hello.popmesh.example', entry };
+const own: Site = { via: 'host', host: 'shop.example', entry };
+
+const cookies: readonly [Site, string, string | undefined][] = [
+  // At the shared address a cookie is the function's own.
+  [path, 'a=1', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Path=/', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; HttpOnly; pAtH = /x ; Secure', 'a=1; HttpOnly; Secure; Path=/alice/echo/x'],
+  [path, 'a=1; Path=/bob/shop; Path=/', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Path=bob', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Path', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Domain=popmesh.example', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Domain=.POPMESH.example', 'a=1; Path=/alice/echo'],
+  [path, 'a=1; Domain=example', undefined],
+  [path, 'a=1;domain=popmesh.example;Domain=example', undefined],
+  [path, '__Host-a=1; Path=/; Secure', undefined],
+  [path, '__hOST-a=1; Path=/; Secure', undefined],
+  // Under its name a function reaches its host alone, and nobody under it.
+  [name, 'a=1; Path=/x', 'a=1; Path=/x'],
+  [name, '__Host-a=1; Path=/; Secure', '__Host-a=1; Path=/; Secure'],
+  [name, 'a=1; Domain=hello.popmesh.example; Path=/', 'a=1; Path=/'],
+  [name, 'a=1; Domain=popmesh.example', undefined],
+  [name, 'a=1; Domain=.popmesh.example', undefined],
+  [name, 'a=1; DOMAIN =example', undefined],
+  [name, 'a=1; Domain=other.popmesh.example', undefined],
+  [name, 'a=1; Domain=', 'a=1'],
+  // A host of one's own is wholly one's own, and ends there.
+  [own, 'a=1; Domain=shop.example; Path=/', 'a=1; Domain=shop.example; Path=/'],
+  [own, 'a=1; Domain=example', undefined],
+];
+
+for (const [site, sent, passes] of cookies) {
+  test(`by ${site.via}: Set-Cookie: ${sent}`, () => {
+    assert.equal(narrowed('set-cookie', sent, site), passes);
+  });
+}
+
+test('what a browser applies to a whole origin does not pass at a shared one', () => {
+  for (const header of [
+    'alt-svc',
+    'service-worker-allowed',
+    'clear-site-data',
+    'report-to',
+    'nel',
+  ]) {
+    assert.equal(narrowed(header, 'x', path), undefined, header);
+    assert.equal(narrowed(header, 'x', own), 'x', header);
+  }
+});
+
+test('under a name nothing reaches the names below it, or the cookies of the whole domain', () => {
+  assert.equal(
+    narrowed('strict-transport-security', 'max-age=9; includeSubDomains; preload', name),
+    'max-age=9',
+  );
+  assert.equal(narrowed('nel', '{"include_subdomains":true}', name), undefined);
+  assert.equal(narrowed('nel', '{"report_to":"a"}', name), '{"report_to":"a"}');
+  assert.equal(narrowed('clear-site-data', '"cookies", "storage"', name), '"storage"');
+  assert.equal(narrowed('clear-site-data', '"cookies"', name), undefined);
+  assert.equal(narrowed('clear-site-data', '"*"', name), '"cache", "storage"');
+  assert.equal(narrowed('alt-svc', 'h3=":443"', name), 'h3=":443"');
+  assert.equal(narrowed('service-worker-allowed', '/', name), '/');
+});
