@@ -1,13 +1,19 @@
 import { PopmeshError } from '@popmesh/contracts';
 
-/** Caps on the shape of a component (FAULTS.md, security 1). */
+/**
+ * Caps on the shape of a component (FAULTS.md, security 1). Those on what core modules bring along
+ * hold once more for the sum over all instances of them (prepare/limit-memory.ts).
+ */
 export const STRUCTURE_LIMITS = {
   coreModulesMax: 32,
+  coreInstancesMax: 100,
   functionsMax: 200_000,
   nestingMax: 8,
   importsMax: 500,
   customSectionsBytesMax: 4 * 1024 * 1024,
   tableEntriesMax: 1_000_000,
+  tablesMax: 256,
+  globalsMax: 100_000,
   /** Each reserves about 10 GiB of address space per instance. */
   memoriesMax: 8,
   /** Imports of all core modules together; a QuickJS component has about 200. */

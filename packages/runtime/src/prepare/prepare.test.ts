@@ -18,8 +18,6 @@ import {
 import { buildGuest } from '../testing/guests.ts';
 import { digestOf, testClock, testRandom } from '../testing/harness.ts';
 import { GLUE_FILE } from './generate-options.ts';
-import { limitMemory } from './limit-memory.ts';
-import { PAGE_BYTES } from './module-image.ts';
 import { Preparer, preparedSuffix } from './preparer.ts';
 import { loadPrepared, MANIFEST_FILE, PreparedStore } from './store.ts';
 import { trimGlue } from './trim-glue.ts';
@@ -349,27 +347,6 @@ describe('preparing', () => {
     assert.match(glue, /utf8Write\(s, start, len\)/);
     assert.doesNotMatch(glue, /TEXT_DECODER_UTF8\.decode\(new Uint8Array\(memory\d/);
   });
-});
-
-test('memory and table maxima are rewritten, smaller ones kept', () => {
-  const module = Uint8Array.from(
-    coreModule(
-      section(4, [2, 0x70, 0, 5, 0x70, 1, 5, 9]),
-      section(5, [3, 0, 1, 1, 1, 200, 1, 1, 1, 9]),
-    ),
-  );
-  const pages = (4 * 1024 * 1024) / PAGE_BYTES;
-  assert.equal(pages, 64);
-  const limited = limitMemory(module, 4, 100);
-  assert.deepEqual(
-    [...limited],
-    coreModule(
-      section(4, [2, 0x70, 1, 5, 100, 0x70, 1, 5, 9]),
-      section(5, [3, 1, 1, 64, 1, 1, 64, 1, 1, 9]),
-    ),
-  );
-  const tooLarge = Uint8Array.from(coreModule(section(5, [1, 0, 65])));
-  assert.throws(() => limitMemory(tooLarge, 4, 100), /begins with/);
 });
 
 test('the debug calls go, whatever is in their strings, and nothing else does', () => {

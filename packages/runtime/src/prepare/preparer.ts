@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
 import { type Clock, PopmeshError, untilAborted } from '@popmesh/contracts';
 import { type ComponentFacts, checkComponent } from '../check/component.ts';
-import { STRUCTURE_LIMITS } from '../check/structure.ts';
 import type { RuntimeConfig } from '../config.ts';
 import type { DoorName } from '../worker/door.ts';
 import { GLUE_FILE } from './generate-options.ts';
 import { glueScript } from './glue-script.ts';
 import { jcoVersion } from './jco-location.ts';
-import { checkInitialPages, limitMemory } from './limit-memory.ts';
+import { checkInitialPages, limitModules } from './limit-memory.ts';
 import { type PlacedImage, placeImages } from './place-images.ts';
 import { type Transpiled, type TranspileLimits, transpileInChild } from './run-child.ts';
 import { takeSkeleton } from './skeleton.ts';
@@ -22,10 +21,13 @@ import { trimGlue } from './trim-glue.ts';
  */
 
 /** Raised whenever what we do to the files changes, so that old ones are made again. */
-export const PREPARATION_VERSION = 9;
+export const PREPARATION_VERSION = 10;
 
 /** What the key of everything ends with that this version of the software prepared. */
 export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARATION_VERSION}`;
+
+/** Of the glue, which every worker reads; a Rust component has 0.8 MB, of which imports are most. */
+const GLUE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Components of which is remembered how to get them again. */
 const KNOWN_MAX = 50_000;
@@ -177,14 +179,11 @@ export class Preparer {
     const { transpiled, images } =
       (await this.#bySkeleton(bytes, facts, memoryMb, signal)) ??
       (await this.#inFull(bytes, facts, signal));
-    const common = new Map<string, Uint8Array>();
-    for (const [name, content] of transpiled.files) {
-      const isModule = name !== GLUE_FILE;
-      common.set(
-        name,
-        isModule ? limitMemory(content, memoryMb, STRUCTURE_LIMITS.tableEntriesMax) : content,
-      );
+    const imagePages = new Map<string, number>();
+    for (const { prepared } of images) {
+      if (prepared.memory !== undefined) imagePages.set(prepared.module, prepared.memory.pages);
     }
+    const common = limitModules({ files: transpiled.files, imagePages, memoryMb });
     const own = new Map<string, Uint8Array>();
     for (const { file, bytes: content } of images) {
       if (file !== undefined) own.set(file, content);
@@ -292,6 +291,11 @@ export class Preparer {
     const glue = files.get(GLUE_FILE);
     if (glue === undefined) {
       throw new PopmeshError('invalid_component', 'The transpiler wrote no glue');
+    }
+    if (glue.length > GLUE_BYTES_MAX) {
+      throw new PopmeshError('invalid_component', 'It has too many instances and imports in them', {
+        details: { limit: 'glueBytesMax', max: GLUE_BYTES_MAX, actual: glue.length },
+      });
     }
     const text = Buffer.from(glue).toString('utf8');
     const script = glueScript(trimGlue(text, door).source);
