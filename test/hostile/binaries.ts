@@ -208,6 +208,53 @@ export function withMemoryPages(component: Uint8Array, pages: number): Uint8Arra
   );
 }
 
+const CORE_INSTANCE = 2;
+const COMPONENT_INSTANCE = 5;
+
+/** Instantiates what stands at `index`, with nothing, so many times. */
+const instances = (index: number, times: number): Uint8Array =>
+  Uint8Array.from([
+    ...leb(times),
+    ...Array.from({ length: times }, () => [0, ...leb(index), 0]).flat(),
+  ]);
+
+const countOf = (sections: readonly Section[], wanted: number): number =>
+  sections.filter(({ id }) => id === wanted).length;
+
+/** One more core module in the component, and `times` instances of it. */
+export function withInstances(
+  component: Uint8Array,
+  module: Uint8Array,
+  times: number,
+): Uint8Array {
+  const sections = sectionsOf(component);
+  const index = countOf(sections, CORE_MODULE);
+  return join(header(component), [
+    ...sections,
+    { id: CORE_MODULE, body: module },
+    { id: CORE_INSTANCE, body: instances(index, times) },
+  ]);
+}
+
+/** The same within a component in it, which is instantiated `outer` times, each making `inner`. */
+export function withNestedInstances(
+  component: Uint8Array,
+  module: Uint8Array,
+  outer: number,
+  inner: number,
+): Uint8Array {
+  const sections = sectionsOf(component);
+  const nested = join(header(component), [
+    { id: CORE_MODULE, body: module },
+    { id: CORE_INSTANCE, body: instances(0, inner) },
+  ]);
+  return join(header(component), [
+    ...sections,
+    { id: NESTED, body: nested },
+    { id: COMPONENT_INSTANCE, body: instances(countOf(sections, NESTED), outer) },
+  ]);
+}
+
 /** A function that takes and gives nothing. */
 function plainFunction(types: Uint8Array, functions: Uint8Array): number | undefined {
   const cursor = new Cursor(types);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PopmeshError } from '@popmesh/contracts';
 import fc from 'fast-check';
-import { coreModule, leb, section } from '../testing/component-bytes.ts';
+import { coreModule, leb, section, text } from '../testing/component-bytes.ts';
 import { GLUE_FILE } from './generate-options.ts';
-import { instanceFacts, instancesOf } from './instance-facts.ts';
+import { instancesOf, moduleFacts } from './instance-facts.ts';
 import { limitModules } from './limit-memory.ts';
 import { shareOut, sumOfInitial } from './share-out.ts';
 
@@ -16,17 +16,21 @@ const glueOf = (...names: readonly string[]): string => {
   return [
     'function instantiate(getCoreModule, imports, instantiateCore = WebAssembly.instantiate) {',
     ...modules.map((name, at) => `const module${at} = getCoreModule('${name}');`),
-    ...names.map(
-      (name, at) =>
-        `    ({ exports: exports${at} } = yield instantiateCore(yield module${modules.indexOf(name)}, {`,
-    ),
+    ...names.map((name, at) => {
+      const made = `    ({ exports: exports${at} } = yield instantiateCore(yield module${modules.indexOf(name)}`;
+      return at === 0
+        ? `${made}));`
+        : `${made}, {\n      env: {\n        memory: exports${at - 1}.memory,\n      },\n    }));`;
+    }),
   ].join('\n');
 };
 
 const memory = (initial: number, maximum?: number): number[] =>
   maximum === undefined ? [0, ...leb(initial)] : [1, ...leb(initial), ...leb(maximum)];
+/** One function, whose body grows the first memory. */
+const GROWS = section(10, [1, 7, 0, 0x41, 1, 0x40, 0, 0x1a, 0x0b]);
 const memories = (...all: readonly number[][]): Uint8Array =>
-  Uint8Array.from(coreModule(section(5, [all.length, ...all.flat()])));
+  Uint8Array.from(coreModule(section(5, [all.length, ...all.flat()]), GROWS));
 
 function limit(
   memoryMb: number,
@@ -37,7 +41,7 @@ function limit(
   const files = new Map(Object.entries(modules));
   files.set(GLUE_FILE, Buffer.from(glueOf(...instances)));
   const limited = limitModules({ files, imagePages, memoryMb });
-  return (name: string) => instanceFacts(limited.get(name) ?? new Uint8Array(8));
+  return (name: string) => moduleFacts(limited.get(name) ?? new Uint8Array(8));
 }
 
 const refusal = (run: () => unknown): PopmeshError => {
@@ -74,7 +78,10 @@ describe('one limit for all instances', () => {
     assert.match(refusal(() => limit(64, modules, seven)).message, /70 MB of memory in the 7/);
     assert.ok(limit(70, modules, seven));
     const images = new Map([['main.wasm', 1_000]]);
-    assert.match(refusal(() => limit(64, modules, ['main.wasm', 'main.wasm'], images)).message, /125 MB/);
+    assert.match(
+      refusal(() => limit(64, modules, ['main.wasm', 'main.wasm'], images)).message,
+      /125 MB/,
+    );
     assert.ok(limit(64, modules, ['main.wasm'], images));
   });
 
@@ -99,6 +106,25 @@ describe('one limit for all instances', () => {
     assert.deepEqual(maxima(of('main.wasm').tables), [499_991, 9]);
   });
 
+  test('a memory that nobody grows keeps to what it begins with', () => {
+    const exported = section(7, [1, ...text('memory'), 2, 0]);
+    const stub = coreModule(section(5, [1, 0, 3]), exported);
+    const imported = section(2, [1, ...text('env'), ...text('memory'), 2, 0, 0]);
+    const reads = coreModule(imported);
+    const grows = coreModule(imported, GROWS);
+    const own = memories(memory(1));
+    const of = (user: readonly number[]) =>
+      limit(
+        16,
+        { 'stub.wasm': Uint8Array.from(stub), 'user.wasm': Uint8Array.from(user), 'own.wasm': own },
+        ['stub.wasm', 'user.wasm', 'own.wasm'],
+      );
+    assert.deepEqual(maxima(of(reads)('stub.wasm').memories), [3]);
+    assert.deepEqual(maxima(of(reads)('own.wasm').memories), [253]);
+    assert.deepEqual(maxima(of(grows)('stub.wasm').memories), [128]);
+    assert.deepEqual(maxima(of(grows)('own.wasm').memories), [128]);
+  });
+
   test('a module that is not instantiated takes nothing', () => {
     const modules = { 'main.wasm': memories(memory(1)), 'none.wasm': memories(memory(9_000)) };
     const of = limit(16, modules, ['main.wasm']);
@@ -106,7 +132,8 @@ describe('one limit for all instances', () => {
   });
 
   test('glue that makes an instance in another way is refused', () => {
-    assert.equal(instancesOf(glueOf('a.wasm', 'b.wasm', 'a.wasm')).get('a.wasm'), 2);
+    const files = instancesOf(glueOf('a.wasm', 'b.wasm', 'a.wasm')).map(({ file }) => file);
+    assert.deepEqual(files, ['a.wasm', 'b.wasm', 'a.wasm']);
     for (const odd of ['', `${glueOf('a.wasm')}\n  for (;;) instantiateCore(module0);`]) {
       assert.equal(refusal(() => instancesOf(odd)).code, 'internal');
     }

@@ -3,7 +3,13 @@ import { ByteReader, leb } from '../check/bytes.ts';
 import { readLimits } from '../check/core-module.ts';
 import { STRUCTURE_LIMITS, StructureCount } from '../check/structure.ts';
 import { GLUE_FILE } from './generate-options.ts';
-import { type InstanceFacts, instanceFacts, instancesOf, skipReferenceType } from './instance-facts.ts';
+import {
+  type CoreInstance,
+  instancesOf,
+  type ModuleFacts,
+  moduleFacts,
+  skipReferenceType,
+} from './instance-facts.ts';
 import { PAGE_BYTES } from './module-image.ts';
 import { type Growing, shareOut, sumOfInitial } from './share-out.ts';
 
@@ -40,25 +46,29 @@ export interface LimitedParts {
 interface Part {
   readonly name: string;
   readonly instances: number;
-  readonly facts: InstanceFacts;
+  readonly facts: ModuleFacts;
 }
 
 /** The files with the limit in them. Refuses what begins above it, and too many instances. */
-export function limitModules({ files, imagePages, memoryMb }: LimitedParts): Map<string, Uint8Array> {
+export function limitModules({
+  files,
+  imagePages,
+  memoryMb,
+}: LimitedParts): Map<string, Uint8Array> {
   const glue = Buffer.from(files.get(GLUE_FILE) ?? '').toString('utf8');
   const instances = instancesOf(glue);
-  const parts: Part[] = [...files]
-    .filter(([name]) => name !== GLUE_FILE)
-    .map(([name, bytes]) => {
-      const facts = instanceFacts(bytes);
-      const [first, ...others] = facts.memories;
-      const pages = imagePages.get(name);
-      const memories =
-        first === undefined || pages === undefined
-          ? facts.memories
-          : [{ ...first, initial: Math.max(first.initial, pages) }, ...others];
-      return { name, instances: instances.get(name) ?? 0, facts: { ...facts, memories } };
+  const modules = new Map<string, ModuleFacts>();
+  for (const [name, bytes] of files) if (name !== GLUE_FILE) modules.set(name, moduleFacts(bytes));
+  const grown = grownModules(modules, instances);
+  const parts: Part[] = [...modules].map(([name, facts]) => {
+    const pages = imagePages.get(name) ?? 0;
+    const memories = facts.memories.map(({ initial, maximum }, at) => {
+      const begins = at === 0 ? Math.max(initial, pages) : initial;
+      return { initial: begins, maximum: grown.has(name) ? maximum : begins };
     });
+    const count = instances.filter(({ file }) => file === name).length;
+    return { name, instances: count, facts: { ...facts, memories } };
+  });
   countInstances(parts);
   const maxima = maximaOf(parts, memoryMb);
   const limited = new Map(files);
@@ -67,6 +77,34 @@ export function limitModules({ files, imagePages, memoryMb }: LimitedParts): Map
     if (bytes !== undefined && own !== undefined) limited.set(name, limitMemory(bytes, own));
   }
   return limited;
+}
+
+/**
+ * Modules whose memories somebody may grow, themselves or one that is given them. The others need
+ * no share: a component that was put together from several has stubs with memories of their own.
+ */
+function grownModules(
+  modules: ReadonlyMap<string, ModuleFacts>,
+  instances: readonly CoreInstance[],
+): Set<string> {
+  const grown = new Set<string>();
+  for (const { file, exports } of instances) {
+    const own = modules.get(file);
+    if (own === undefined || own.memories.length === 0 || grown.has(file)) continue;
+    const takes = own.memoryExports.flatMap((name) => [
+      `: ${exports}.${name},`,
+      `: ${exports}['${name}'],`,
+    ]);
+    const isGrown = instances.some(({ file: other, imports }) => {
+      const facts = modules.get(other);
+      // One that exports what it was given may pass it on.
+      if (facts === undefined || !(facts.growsMemory || facts.memoryExports.length > 0))
+        return false;
+      return takes.some((text) => imports.includes(text));
+    });
+    if (own.growsMemory || isGrown) grown.add(file);
+  }
+  return grown;
 }
 
 /** The caps on the shape of a component hold for its instances as they do for its modules. */
@@ -85,7 +123,9 @@ function countInstances(parts: readonly Part[]): void {
 
 function maximaOf(parts: readonly Part[], memoryMb: number): Maxima[] {
   const growing = (kind: 'memories' | 'tables'): Growing[] =>
-    parts.flatMap(({ instances, facts }) => facts[kind].map((limits) => ({ ...limits, instances })));
+    parts.flatMap(({ instances, facts }) =>
+      facts[kind].map((limits) => ({ ...limits, instances })),
+    );
   const [memories, tables] = [growing('memories'), growing('tables')];
   const pages = sumOfInitial(memories);
   if (pages > pagesOf(memoryMb)) {

@@ -8,13 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { PopmeshError } from '@popmesh/contracts';
 import { type RuntimeConfigInput, runtimeConfigSchema } from '../config.ts';
-import {
-  component,
-  coreModule,
-  handleExport,
-  imports,
-  section,
-} from '../testing/component-bytes.ts';
+import { component, handleExport, imports } from '../testing/component-bytes.ts';
 import { buildGuest } from '../testing/guests.ts';
 import { digestOf, testClock, testRandom } from '../testing/harness.ts';
 import { GLUE_FILE } from './generate-options.ts';

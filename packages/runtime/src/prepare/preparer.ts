@@ -26,8 +26,8 @@ export const PREPARATION_VERSION = 10;
 /** What the key of everything ends with that this version of the software prepared. */
 export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARATION_VERSION}`;
 
-/** Of the glue, which every worker reads; a Rust component has 0.8 MB, of which imports are most. */
-const GLUE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of the glue, which every worker reads: a Rust component has 0.8 MB, a Python one 2.3 MB. */
+const GLUE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Components of which is remembered how to get them again. */
 const KNOWN_MAX = 50_000;
