@@ -7,6 +7,7 @@ import { gossipConfigSchema } from '@popmesh/gossip';
 import { replicationConfigSchema } from '@popmesh/replication';
 import { runtimeConfigSchema } from '@popmesh/runtime';
 import { z } from 'zod';
+import { hostsConfigSchema } from './hosts/host-rules.ts';
 
 /**
  * node.toml. Complete and frozen inside: whoever gets a slice of it never asks
@@ -68,6 +69,7 @@ const settings = z
         revokedTokenIds: z.array(z.string().max(128)).max(10_000).default([]),
       })
       .prefault({}),
+    hosts: hostsConfigSchema.prefault({}),
     limits: z
       .object({
         /** One uploaded component; what is larger is refused before it is buffered. */

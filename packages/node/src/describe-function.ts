@@ -3,6 +3,7 @@ import type { FunctionConfigSchema, MessageInitShape, VersionRecord } from '@pop
 import type { FunctionView } from '@popmesh/replication';
 import type { FunctionDetail, FunctionSummary, VersionSummary } from './api/control.ts';
 import type { DeployManifest } from './api/schemas.ts';
+import type { RouteOff } from './hosts/host-schemas.ts';
 import type { NodeView } from './mesh-view.ts';
 
 /** Between the registry's records and the API's JSON. Pure. */
@@ -36,7 +37,11 @@ export type ReadinessIndex = ReadonlyMap<
   readonly { readonly id: string; readonly revision: bigint }[]
 >;
 
-export function summaryOf(view: FunctionView, readiness: ReadinessIndex): FunctionSummary {
+export function summaryOf(
+  view: FunctionView,
+  readiness: ReadinessIndex,
+  routesOff: RouteOff[],
+): FunctionSummary {
   const main = view.live[0]?.version;
   return {
     function: view.id,
@@ -57,14 +62,19 @@ export function summaryOf(view: FunctionView, readiness: ReadinessIndex): Functi
     readyOn: (readiness.get(view.id) ?? [])
       .filter(({ revision }) => revision >= view.revision)
       .map(({ id }) => id),
+    routesOff,
   };
 }
 
-export function detailOf(view: FunctionView, readiness: ReadinessIndex): FunctionDetail {
+export function detailOf(
+  view: FunctionView,
+  readiness: ReadinessIndex,
+  routesOff: RouteOff[],
+): FunctionDetail {
   const version = view.live[0]?.version;
   const config = version?.config;
   return {
-    ...summaryOf(view, readiness),
+    ...summaryOf(view, readiness, routesOff),
     digest: version?.artifact?.digest ?? '',
     door: version?.artifact?.door ?? '',
     config: {

@@ -108,6 +108,15 @@ export class MeshView {
     }));
   }
 
+  /** What the gateways are called by: their domains, and the hosts of their addresses. */
+  gatewayNames(): { readonly domains: string[]; readonly hosts: string[] } {
+    const announced = this.gateways().map(({ announcement }) => announcement);
+    return {
+      domains: announced.flatMap(({ domain }) => (domain === '' ? [] : [domain])),
+      hosts: announced.map(({ address }) => address.replace(/:\d+$/, '').toLowerCase()),
+    };
+  }
+
   /** Other nodes that may answer a call now. */
   reachableNodes(): NodeView[] {
     return this.nodes().filter(

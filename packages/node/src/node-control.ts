@@ -13,10 +13,11 @@ import {
   toFunctionConfig,
   versionsOf,
 } from './describe-function.ts';
+import type { HostControl, Release } from './hosts/host-control.ts';
 import type { LogFilter, LogLine } from './log-line.ts';
 import type { MeshLogs } from './mesh-logs.ts';
 import type { MeshView } from './mesh-view.ts';
-import type { Publisher } from './publisher.ts';
+import { leastStored, type Publisher } from './publisher.ts';
 import { allowedRegions } from './regions.ts';
 import { rolloutOf } from './rollout.ts';
 import { statusOf } from './status.ts';
@@ -33,6 +34,7 @@ export interface NodeControlOptions {
   readonly store: Pick<ChunkStorage, 'has' | 'put'>;
   readonly runtime: Pick<Runtime, 'prepare'>;
   readonly publisher: Publisher;
+  readonly hosts: HostControl;
   readonly view: MeshView;
   readonly meshLogs: MeshLogs;
   readonly audit: AuditLog;
@@ -56,9 +58,12 @@ export class NodeControl implements Control {
   }
 
   async deploy(request: DeployRequest, actor: Actor, signal: AbortSignal): Promise<Deployed> {
-    const { registry, runtime, store, audit } = this.#options;
+    const { registry, runtime, store, audit, hosts } = this.#options;
     const { namespace, name, manifest, component } = request;
+    const id: FunctionId = `${namespace}/${name}`;
+    const { routes } = manifest.config;
     this.#refuseWhenDraining();
+    hosts.check(namespace, routes);
     const digest = sha256Hex(component);
     const prepared = await runtime.prepare(
       { digest, load: async () => component },
@@ -70,15 +75,20 @@ export class NodeControl implements Control {
     for (const chunk of chunks) await store.put(chunk.bytes);
     // From here on the deploy happens, even if the caller goes away.
     signal.throwIfAborted();
-    const { version, revision, record } = await registry.deploy({
-      namespace,
-      name,
-      label: manifest.label,
-      artifact,
-      config: toFunctionConfig(manifest),
-      createdBy: actor.who,
-    });
-    const id: FunctionId = `${namespace}/${name}`;
+    const { value, published } = await hosts.withClaims(
+      { fn: id, routes, strict: true },
+      actor,
+      () =>
+        registry.deploy({
+          namespace,
+          name,
+          label: manifest.label,
+          artifact,
+          config: toFunctionConfig(manifest),
+          createdBy: actor.who,
+        }),
+    );
+    const { version, revision, record } = value;
     await audit.append({
       action: 'deploy',
       what: `${id}@${version}`,
@@ -104,15 +114,20 @@ export class NodeControl implements Control {
         chunks: artifact.chunks.length,
         newChunks: fresh,
       },
-      durable: { local: true, jetstream },
+      durable: { local: true, jetstream: leastStored([jetstream, ...(await published)]) },
+      routesOff: this.#routesOff(id),
     };
   }
 
   async rollback(fn: FunctionId, version: number | undefined, actor: Actor): Promise<Deployed> {
-    const { registry, audit, publisher } = this.#options;
+    const { registry, audit, publisher, hosts } = this.#options;
     this.#refuseWhenDraining();
     const before = this.#existing(fn);
-    const changed = await registry.rollback(fn, version);
+    const { value: changed, published } = await hosts.withClaims(
+      { fn, routes: routesAfterRollback(before, version), strict: false },
+      actor,
+      () => registry.rollback(fn, version),
+    );
     await audit.append({
       action: 'rollback',
       what: `${fn}@${changed.version}`,
@@ -122,6 +137,7 @@ export class NodeControl implements Control {
     this.#changes.add(1, { action: 'rollback' });
     const target = before.versions.find(({ number }) => number === changed.version);
     const digests = target?.artifact?.chunks.map((chunk) => chunk.digest) ?? [];
+    const jetstream = await publisher.publish(changed.record, digests);
     return {
       function: fn,
       namespace: before.namespace,
@@ -129,33 +145,41 @@ export class NodeControl implements Control {
       version: changed.version,
       label: target?.label ?? '',
       revision: changed.revision.toString(),
-      durable: { local: true, jetstream: await publisher.publish(changed.record, digests) },
+      durable: { local: true, jetstream: leastStored([jetstream, ...(await published)]) },
+      routesOff: this.#routesOff(fn),
     };
   }
 
   async remove(fn: FunctionId, actor: Actor): Promise<Deleted> {
-    const { registry, audit, publisher } = this.#options;
+    const { registry, audit, publisher, hosts } = this.#options;
     this.#refuseWhenDraining();
-    this.#existing(fn);
-    const { revision, record } = await registry.remove(fn);
-    await audit.append({
-      action: 'delete',
-      what: fn,
-      revision: revision.toString(),
-      ...whoOf(actor),
+    const view = this.#existing(fn);
+    const { value, released } = await hosts.withReleases(view, actor, async () => {
+      const removed = await registry.remove(fn);
+      await audit.append({
+        action: 'delete',
+        what: fn,
+        revision: removed.revision.toString(),
+        ...whoOf(actor),
+      });
+      return removed;
     });
     this.#changes.add(1, { action: 'delete' });
-    await publisher.publish(record, []);
-    return { function: fn, deleted: true, revision: revision.toString() };
+    await publisher.publish(value.record, []);
+    const revision = value.revision.toString();
+    return { function: fn, deleted: true, revision, hostsReleased: released };
   }
 
   list() {
     const readiness = readinessIndex(this.#options.view.nodes());
-    return this.#options.registry.list().map((view) => summaryOf(view, readiness));
+    const { registry, hosts } = this.#options;
+    return registry.list().map((view) => summaryOf(view, readiness, hosts.routesOff(view)));
   }
 
   get(fn: FunctionId) {
-    return detailOf(this.#existing(fn), readinessIndex(this.#options.view.nodes()));
+    const view = this.#existing(fn);
+    const { hosts, view: mesh } = this.#options;
+    return detailOf(view, readinessIndex(mesh.nodes()), hosts.routesOff(view));
   }
 
   versions(fn: FunctionId) {
@@ -168,6 +192,17 @@ export class NodeControl implements Control {
       { function: fn, revision: revision ?? view.revision, regions: allowedRegions(view) },
       this.#options.view.nodes(),
     );
+  }
+
+  hosts(maySee: (namespace: string) => boolean) {
+    return this.#options.hosts.list(maySee);
+  }
+
+  async releaseHost(release: Release, actor: Actor) {
+    this.#refuseWhenDraining();
+    const done = await this.#options.hosts.release(release, actor);
+    this.#changes.add(1, { action: 'release' });
+    return done;
   }
 
   logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine> {
@@ -199,6 +234,11 @@ export class NodeControl implements Control {
     this.#options.logger.info('denied', { who: actor.who, from: actor.from, what, code });
   }
 
+  #routesOff(fn: FunctionId) {
+    const view = this.#options.registry.get(fn);
+    return view === undefined ? [] : this.#options.hosts.routesOff(view);
+  }
+
   #existing(fn: FunctionId): FunctionView {
     const view = this.#options.registry.get(fn);
     if (view !== undefined && !view.deleted) return view;
@@ -209,6 +249,16 @@ export class NodeControl implements Control {
     if (this.#options.notReady() !== 'draining') return;
     throw new PopmeshError('draining', 'this node is being stopped', { hint: 'Use another node.' });
   }
+}
+
+/** Of the version that a roll-back will make live; none where the registry will refuse it. */
+function routesAfterRollback(view: FunctionView, version: number | undefined) {
+  const live = view.live[0]?.version.number ?? 0;
+  const target =
+    version === undefined
+      ? view.versions.filter(({ number }) => number < live).at(-1)
+      : view.versions.find(({ number }) => number === version);
+  return target?.config?.routes ?? [];
 }
 
 const whoOf = ({ who, tokenId, from }: Actor) => ({

@@ -14,6 +14,10 @@ const CHUNKS_AT_ONCE = 8;
 
 export type JetStreamState = 'stored' | 'pending' | 'disabled';
 
+/** Of several records that belong together. */
+export const leastStored = (states: readonly JetStreamState[]): JetStreamState =>
+  states.find((state) => state === 'pending') ?? states[0] ?? 'disabled';
+
 export interface PublisherOptions {
   readonly replication: Pick<Replication, 'publishChunk' | 'publishRecord' | 'status'> | undefined;
   readonly store: Pick<ChunkStorage, 'get'>;

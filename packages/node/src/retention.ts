@@ -30,6 +30,8 @@ export function chunksInUse(views: readonly FunctionView[]): Set<string> {
 
 export interface RetentionOptions {
   readonly registry: Pick<Registry, 'list' | 'get'>;
+  /** Released claims are tombstones, too. */
+  readonly hosts?: { forgetReleased(beforeMs: number): Promise<void> };
   readonly table: {
     list(prefix: string): OpaqueRecord[];
     forget(key: string, revision: bigint): Promise<unknown>;
@@ -74,6 +76,7 @@ export class Retention {
         await table.forget(key, revision);
       }
     }
+    await this.#options.hosts?.forgetReleased(clock.now() - keepMs);
   }
 
   async #loop(): Promise<void> {

@@ -25,6 +25,9 @@ import { ApplyLoop } from './apply-loop.ts';
 import { AuditLog } from './audit-log.ts';
 import { isLoopback, type NodeConfig, rootPublicKeyOf } from './config.ts';
 import { advertised, describeNode } from './describe-node.ts';
+import { HostControl } from './hosts/host-control.ts';
+import { hostsMax } from './hosts/host-limits.ts';
+import { HostRecords } from './hosts/host-records.ts';
 import { LogHub } from './log-hub.ts';
 import { MeshLogs } from './mesh-logs.ts';
 import { peerHandlers } from './mesh-service.ts';
@@ -147,6 +150,8 @@ async function build(
     clock: hybridClock,
     logger,
   });
+  const hostRecords = new HostRecords({ table, registry, identity, clock: hybridClock, logger });
+  closing.add('hosts', 100, async () => hostRecords.stop());
   const knewFunctions = registry.list().length > 0;
   const replication =
     config.nats === undefined
@@ -211,13 +216,24 @@ async function build(
 
   // The control API.
   const notReady = (): string | undefined => (state === 'ready' ? undefined : state);
+  const publisher = new Publisher({ replication, store, clock, logger });
+  const hosts = new HostControl({
+    config: config.hosts,
+    records: hostRecords,
+    registry,
+    audit,
+    platform: () => view.gatewayNames(),
+    hostsMax,
+    publish: (record) => publisher.publish(record, []),
+  });
   const app = createApp({
     control: new NodeControl({
       nodeId: config.id,
       registry,
       store,
       runtime,
-      publisher: new Publisher({ replication, store, clock, logger }),
+      publisher,
+      hosts,
       view,
       meshLogs: new MeshLogs({ self, hub: logs, view, clients, clock, logger }),
       audit,
@@ -276,7 +292,15 @@ async function build(
   });
   closing.add('announcer', 2000, () => announcer.stop());
   closing.add('control API', 3000, () => api.stop(1000));
-  const retention = new Retention({ registry, table, store, clock, logger, metrics });
+  const retention = new Retention({
+    registry,
+    hosts: hostRecords,
+    table,
+    store,
+    clock,
+    logger,
+    metrics,
+  });
   closing.add('retention', 2000, () => retention.stop());
 
   // Everything is introduced: go.

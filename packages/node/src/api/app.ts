@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { type Clock, functionId, type Logger, PopmeshError, parseName } from '@popmesh/contracts';
+import { hostsRoute, releaseHostRoute } from '../hosts/host-routes.ts';
 import type { Authenticate, Caller } from './auth.ts';
 import { invalidInput, JSON_BODY_BYTES_MAX, readCapped, readUpload } from './body.ts';
 import type { Actor, Control } from './control.ts';
@@ -122,6 +123,24 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     const { namespace, name } = c.req.valid('param');
     c.get('caller').require('delete', namespace);
     return c.json(await control.remove(functionId(namespace, name), c.get('actor')), 200);
+  });
+  app.openapi(hostsRoute, (c) => {
+    const caller = c.get('caller');
+    const { namespace } = c.req.valid('query');
+    if (namespace === undefined) caller.requireScope('read');
+    else caller.require('read', namespace);
+    const maySee = (one: string) => caller.maySee(one) && (namespace ?? one) === one;
+    return c.json({ hosts: control.hosts(maySee) }, 200);
+  });
+  app.openapi(releaseHostRoute, async (c) => {
+    const caller = c.get('caller');
+    const { host } = c.req.valid('param');
+    const { namespace, force } = c.req.valid('query');
+    if (namespace === undefined) caller.requireScope('delete');
+    else caller.require('delete', namespace);
+    const mayChange = (one: string) => caller.maySee(one);
+    const release = { host, namespace, force: force === 'true', mayChange };
+    return c.json(await control.releaseHost(release, c.get('actor')), 200);
   });
   app.openapi(routes.statusRoute, (c) => {
     c.get('caller').requireScope('read');

@@ -1,5 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { ErrorCode, FunctionId } from '@popmesh/contracts';
+import type { Release } from '../hosts/host-control.ts';
+import type { HostSummary } from '../hosts/host-schemas.ts';
 import type { LogFilter, LogLine } from '../log-line.ts';
 import type {
   DeployManifest,
@@ -48,6 +50,12 @@ export interface Control {
   get(fn: FunctionId): FunctionDetail;
   versions(fn: FunctionId): VersionSummary[];
   rollout(fn: FunctionId, revision: bigint | undefined): Rollout;
+  /** Claims to custom hosts. */
+  hosts(maySee: (namespace: string) => boolean): HostSummary[];
+  releaseHost(
+    release: Release,
+    actor: Actor,
+  ): Promise<{ readonly host: string; readonly namespace: string; readonly released: true }>;
   logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine>;
   status(): Status;
   /** Undefined when ready, else why not. */

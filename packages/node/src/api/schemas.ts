@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { ERROR_CODES, type ErrorCode, isName } from '@popmesh/contracts';
+import { ERROR_CODES, type ErrorCode, isName, isRoutePath } from '@popmesh/contracts';
+import { routeOffSchema } from '../hosts/host-schemas.ts';
 
 /** The control API's words. The OpenAPI document is made from these, so descriptions stand here. */
 
@@ -31,7 +32,19 @@ const uint = (max: number) => z.int().min(0).max(max);
 export const functionConfigSchema = z
   .strictObject({
     routes: z
-      .array(z.strictObject({ host: z.string().max(253), path: z.string().max(1024).default('/') }))
+      .array(
+        z.strictObject({
+          host: z.string().max(253),
+          path: z
+            .string()
+            .max(1024)
+            .refine(
+              isRoutePath,
+              'must begin with "/", with "*" at the end only, and no dot segments',
+            )
+            .default('/'),
+        }),
+      )
       .max(100)
       .default([]),
     env: z
@@ -77,6 +90,10 @@ export const manifestSchema = z
   .openapi('DeployManifest');
 export type DeployManifest = z.output<typeof manifestSchema>;
 
+const routesOff = z
+  .array(routeOffSchema)
+  .openapi({ description: 'Routes of the live version that no gateway serves.' });
+
 export const deployedSchema = z
   .object({
     function: z.string(),
@@ -97,6 +114,7 @@ export const deployedSchema = z
       local: z.literal(true),
       jetstream: z.enum(['stored', 'pending', 'disabled']),
     }),
+    routesOff,
   })
   .openapi('Deployed');
 
@@ -113,6 +131,7 @@ export const functionSchema = z
     sizeBytes: z.int(),
     engine: z.string(),
     readyOn: z.array(z.string()).openapi({ description: 'Nodes that serve this revision.' }),
+    routesOff,
   })
   .openapi('Function');
 
@@ -154,7 +173,14 @@ export const rolloutSchema = z
 export type Rollout = z.output<typeof rolloutSchema>;
 
 export const deletedSchema = z
-  .object({ function: z.string(), deleted: z.literal(true), revision })
+  .object({
+    function: z.string(),
+    deleted: z.literal(true),
+    revision,
+    hostsReleased: z
+      .array(z.string())
+      .openapi({ description: 'Hosts that no other function of the namespace names.' }),
+  })
   .openapi('Deleted');
 
 export const statusSchema = z

@@ -1,0 +1,288 @@
+import {
+  type FunctionId,
+  isHostName,
+  isWithinDomain,
+  type OpaqueRecord,
+  PopmeshError,
+} from '@popmesh/contracts';
+import type { Claim, VersionRecord } from '@popmesh/protocol';
+import type { FunctionView, Registry } from '@popmesh/replication';
+import type { Actor } from '../api/control.ts';
+import type { AuditEvent, AuditLog } from '../audit-log.ts';
+import type { JetStreamState } from '../publisher.ts';
+import { HOST_CHANGES_WAITING_MAX } from './host-limits.ts';
+import type { HostRecords } from './host-records.ts';
+import {
+  type HostsConfig,
+  type PlatformNames,
+  requireAllowed,
+  requireClaimable,
+} from './host-rules.ts';
+import type { HostSummary, RouteOff } from './host-schemas.ts';
+import { Turns } from './turns.ts';
+
+/**
+ * Who may have which custom host. A deploy claims the hosts that its routes name
+ * before its record is written, so that no record of ours names what its
+ * namespace has not claimed; changes take turns on this node, so that two
+ * namespaces cannot both be told yes here. Two nodes that cannot see each other
+ * can: then the older claim wins (protocol), and `list` says what is off.
+ */
+
+interface Route {
+  readonly host: string;
+  readonly path: string;
+}
+
+interface Asking {
+  readonly fn: FunctionId;
+  readonly routes: readonly Route[];
+  readonly strict: boolean;
+}
+
+export interface HostControlOptions {
+  readonly config: HostsConfig;
+  readonly records: HostRecords;
+  readonly registry: Pick<Registry, 'list' | 'get'>;
+  readonly audit: Pick<AuditLog, 'append'>;
+  /** What the mesh's own gateways are called by. */
+  readonly platform: () => PlatformNames;
+  readonly hostsMax: (namespace: string) => number;
+  /** Hands a claim on to JetStream; gossip has it already. */
+  readonly publish: (record: OpaqueRecord) => Promise<JetStreamState>;
+}
+
+export interface Release {
+  readonly host: string;
+  /** Undefined: the one that the caller may change. */
+  readonly namespace: string | undefined;
+  readonly force: boolean;
+  readonly mayChange: (namespace: string) => boolean;
+}
+
+export class HostControl {
+  readonly #options: HostControlOptions;
+  readonly #turns = new Turns('changes of hosts', HOST_CHANGES_WAITING_MAX);
+
+  constructor(options: HostControlOptions) {
+    this.#options = options;
+  }
+
+  /** Throws what a deploy with these routes would end in: before anything is stored. */
+  check(namespace: string, routes: readonly Route[]): void {
+    const { config, records, hostsMax } = this.#options;
+    const platform = this.#options.platform();
+    const held = new Set(records.claimsBy(namespace).map(({ host }) => host));
+    let fresh = 0;
+    for (const host of new Set(routes.map((route) => route.host))) {
+      requireClaimable(host, config, platform);
+      const owner = records.owner(host);
+      if (owner !== undefined && owner.namespace !== namespace) throw taken(host);
+      if (held.has(host)) continue;
+      requireAllowed(host, namespace, config);
+      fresh++;
+    }
+    const max = hostsMax(namespace);
+    // Releases are records, too, until they are forgotten: as many again, and no more.
+    if (
+      fresh > 0 &&
+      (held.size + fresh > max || held.size + fresh + records.releasesBy(namespace) > 2 * max)
+    ) {
+      throw new PopmeshError('quota_exceeded', `namespace ${namespace} would have too many hosts`, {
+        hint: `It may have ${max}, and have released as many in a week; \`popmesh domains list\` shows them.`,
+        details: { limit: 'hosts', max, asked: held.size + fresh },
+      });
+    }
+  }
+
+  /**
+   * `change` writes a record that names the routes; their claims are on disk before it. A `strict`
+   * one is refused when a host cannot be had; the other goes on, with that route switched off,
+   * because who rolls back has a fire to put out.
+   */
+  async withClaims<T>(
+    { fn, routes, strict }: Asking,
+    actor: Actor,
+    change: () => Promise<T>,
+  ): Promise<{ readonly value: T; readonly published: Promise<readonly JetStreamState[]> }> {
+    const { records, publish } = this.#options;
+    const namespace = namespaceOf(fn);
+    const standing = records.standingOf(fn);
+    if (routes.length === 0 && standing.length === 0) {
+      return { value: await change(), published: Promise.resolve([]) };
+    }
+    return this.#turns.run(async () => {
+      if (strict) this.check(namespace, routes);
+      const wanted = routes.filter((route) => strict || this.#canHave(namespace, route));
+      // A claim that only old versions make would go with them.
+      const own = standing.filter((host) => records.owner(host)?.namespace === namespace);
+      const published: Promise<JetStreamState>[] = [];
+      for (const host of new Set([...wanted.map((route) => route.host), ...own])) {
+        if (records.isRecorded(host, namespace)) continue;
+        const record = await records.claim(host, namespace, actor.who);
+        await this.#audit('claim', host, namespace, record, actor);
+        published.push(publish(record));
+      }
+      return { value: await change(), published: Promise.all(published) };
+    });
+  }
+
+  #canHave(namespace: string, route: Route): boolean {
+    try {
+      this.check(namespace, [route]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** `remove` deletes the function; hosts that no other one of its namespace names are released. */
+  async withReleases<T>(
+    view: FunctionView,
+    actor: Actor,
+    remove: () => Promise<T>,
+  ): Promise<{ readonly value: T; readonly released: string[] }> {
+    const { records, registry } = this.#options;
+    if (namedBy(view.versions).size === 0) return { value: await remove(), released: [] };
+    const published: Promise<unknown>[] = [];
+    const done = await this.#turns.run(async () => {
+      const before = registry.get(view.id) ?? view;
+      const value = await remove();
+      const others = registry.list(view.namespace).filter(({ id }) => id !== view.id);
+      const kept = namedBy(others.flatMap(({ versions }) => versions));
+      const released: string[] = [];
+      for (const host of namedBy([...view.versions, ...before.versions])) {
+        const claim = records.claimsOf(host).find((one) => one.namespace === view.namespace);
+        if (claim === undefined || kept.has(host)) continue;
+        published.push(...(await this.#release(host, claim, actor)));
+        released.push(host);
+      }
+      return { value, released };
+    });
+    await Promise.all(published);
+    return done;
+  }
+
+  /** Throws `not_found`, `permission_denied`, `conflict` while a live function names the host. */
+  async release(
+    { host, namespace, force, mayChange }: Release,
+    actor: Actor,
+  ): Promise<{ readonly host: string; readonly namespace: string; readonly released: true }> {
+    const { records } = this.#options;
+    const { answer, published } = await this.#turns.run(async () => {
+      const claims = records.claimsOf(host);
+      if (claims.length === 0) throw new PopmeshError('not_found', `nobody has claimed ${host}`);
+      const mine = claims.filter((claim) =>
+        namespace === undefined ? mayChange(claim.namespace) : claim.namespace === namespace,
+      );
+      const [claim, another] = mine;
+      if (claim === undefined) {
+        throw new PopmeshError('permission_denied', `${host} belongs to another namespace`);
+      }
+      if (another !== undefined) {
+        throw new PopmeshError('conflict', `${host} is claimed by several namespaces`, {
+          hint: `Say whose claim is meant: --namespace ${claim.namespace} or ${another.namespace}.`,
+        });
+      }
+      const named = this.#functionsOf(host, claim.namespace).functions;
+      if (named.length > 0 && !force) {
+        throw new PopmeshError('conflict', `${host} is still a route of ${named.join(', ')}`, {
+          hint: 'Deploy without it or delete the function first; --force switches the route off.',
+        });
+      }
+      const published = await this.#release(host, claim, actor);
+      const answer = { host, namespace: claim.namespace, released: true } as const;
+      return { answer, published };
+    });
+    await Promise.all(published);
+    return answer;
+  }
+
+  /** Every claim of the namespaces that `maySee`, in the order of hosts. */
+  list(maySee: (namespace: string) => boolean): HostSummary[] {
+    const { records } = this.#options;
+    return records.hosts().flatMap((host) => {
+      const claims = records.claimsOf(host);
+      const owner = records.owner(host);
+      return claims
+        .filter(({ namespace }) => maySee(namespace))
+        .map(({ namespace, claimedAtMs }) => ({
+          host,
+          namespace,
+          claimedAtMs,
+          claimedBy: records.claimedBy(host, namespace),
+          state: owner?.namespace === namespace ? ('owned' as const) : ('taken' as const),
+          claims: claims.length,
+          ...this.#functionsOf(host, namespace),
+        }));
+    });
+  }
+
+  /** Routes of the live version that no gateway serves, and why. */
+  routesOff({ namespace, live }: FunctionView): RouteOff[] {
+    const { records, config } = this.#options;
+    const off: RouteOff[] = [];
+    for (const route of live[0]?.version.config?.routes ?? []) {
+      const host = route.host.toLowerCase();
+      const owner = records.owner(host)?.namespace;
+      if (!isHostName(host) || isWithinDomain(host, config.domain)) {
+        off.push({ host, path: route.path, reason: 'not_routable' });
+      } else if (owner !== namespace) {
+        off.push({ host, path: route.path, reason: owner === undefined ? 'unclaimed' : 'taken' });
+      }
+    }
+    return off;
+  }
+
+  #functionsOf(
+    host: string,
+    namespace: string,
+  ): { functions: string[]; olderVersionsOf: string[] } {
+    const functions: string[] = [];
+    const olderVersionsOf: string[] = [];
+    for (const { id, live, versions } of this.#options.registry.list(namespace)) {
+      if (namedBy(live.map(({ version }) => version)).has(host)) functions.push(id);
+      else if (namedBy(versions).has(host)) olderVersionsOf.push(id);
+    }
+    return { functions, olderVersionsOf };
+  }
+
+  /** Answers what is still under way: nobody's turn waits for JetStream. */
+  async #release(host: string, claim: Claim, actor: Actor): Promise<[Promise<unknown>]> {
+    const record = await this.#options.records.release(host, claim);
+    await this.#audit('release', host, claim.namespace, record, actor);
+    return [this.#options.publish(record)];
+  }
+
+  #audit(
+    action: AuditEvent['action'],
+    host: string,
+    namespace: string,
+    { revision }: OpaqueRecord,
+    { who, tokenId, from }: Actor,
+  ): Promise<void> {
+    return this.#options.audit.append({
+      action,
+      who,
+      ...(tokenId === undefined ? {} : { tokenId }),
+      what: `${host} ${namespace}`,
+      revision: revision.toString(),
+      from,
+    });
+  }
+}
+
+const namespaceOf = (fn: FunctionId): string => fn.slice(0, fn.indexOf('/'));
+
+/** Hosts in the routes of versions, each once. */
+const namedBy = (versions: readonly VersionRecord[]): Set<string> =>
+  new Set(
+    versions.flatMap(({ config }) => (config?.routes ?? []).map(({ host }) => host.toLowerCase())),
+  );
+
+/** The owner is not named: whose a host is, is between the tenants. */
+const taken = (host: string): PopmeshError =>
+  new PopmeshError('host_taken', `the host ${host} belongs to another namespace`, {
+    hint: 'Use another host, or have its owner release it: popmesh domains release.',
+    details: { host },
+  });

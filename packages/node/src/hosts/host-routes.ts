@@ -1,0 +1,47 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { errorSchema, nameSchema } from '../api/schemas.ts';
+import { hostParam, hostSchema, releasedSchema } from './host-schemas.ts';
+
+/** The control API's routes for hosts; `api/app.ts` has what they do. */
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+const refused = {
+  400: json(errorSchema, 'The request is not understood.'),
+  401: json(errorSchema, 'No token, or one that is not valid.'),
+  403: json(errorSchema, 'The token is not for the namespace that has the host.'),
+};
+
+export const hostsRoute = createRoute({
+  method: 'get',
+  path: '/v1/hosts',
+  request: { query: z.object({ namespace: nameSchema.optional() }) },
+  responses: {
+    200: json(z.object({ hosts: z.array(hostSchema) }), 'Claims that the token may see.'),
+    ...refused,
+  },
+});
+
+export const releaseHostRoute = createRoute({
+  method: 'delete',
+  path: '/v1/hosts/{host}',
+  request: {
+    params: z.object({ host: hostParam }),
+    query: z.object({
+      namespace: nameSchema.optional(),
+      force: z
+        .enum(['true', 'false'])
+        .default('false')
+        .openapi({ description: 'Also while a live function names the host.' }),
+    }),
+  },
+  responses: {
+    200: json(releasedSchema, 'The host is free, or the next claim has it.'),
+    ...refused,
+    404: json(errorSchema, 'Nobody has claimed it.'),
+    409: json(errorSchema, 'A live function still names it.'),
+  },
+});
