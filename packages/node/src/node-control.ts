@@ -253,12 +253,10 @@ export class NodeControl implements Control {
 
 /** Of the version that a roll-back will make live; none where the registry will refuse it. */
 function routesAfterRollback(view: FunctionView, version: number | undefined) {
-  const live = view.live[0]?.version.number ?? 0;
-  const target =
-    version === undefined
-      ? view.versions.filter(({ number }) => number < live).at(-1)
-      : view.versions.find(({ number }) => number === version);
-  return target?.config?.routes ?? [];
+  const live = Math.max(0, ...view.live.map((one) => one.version.number));
+  const older = view.versions.map(({ number }) => number).filter((number) => number < live);
+  const target = version ?? Math.max(0, ...older);
+  return view.versions.find(({ number }) => number === target)?.config?.routes ?? [];
 }
 
 const whoOf = ({ who, tokenId, from }: Actor) => ({

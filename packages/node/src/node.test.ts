@@ -113,6 +113,8 @@ test('deploy, answer, list, log, roll back, delete', async (t) => {
       '/v1/functions/{namespace}/{name}/rollback',
       '/v1/functions/{namespace}/{name}/rollout',
       '/v1/functions/{namespace}/{name}/versions',
+      '/v1/hosts',
+      '/v1/hosts/{host}',
       '/v1/logs',
       '/v1/status',
     ]);

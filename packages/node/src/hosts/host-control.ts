@@ -1,11 +1,5 @@
-import {
-  type FunctionId,
-  isHostName,
-  isWithinDomain,
-  type OpaqueRecord,
-  PopmeshError,
-} from '@popmesh/contracts';
-import type { Claim, VersionRecord } from '@popmesh/protocol';
+import { type FunctionId, type OpaqueRecord, PopmeshError } from '@popmesh/contracts';
+import type { Claim } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
 import type { Actor } from '../api/control.ts';
 import type { AuditEvent, AuditLog } from '../audit-log.ts';
@@ -19,6 +13,7 @@ import {
   requireClaimable,
 } from './host-rules.ts';
 import type { HostSummary, RouteOff } from './host-schemas.ts';
+import { functionsNaming, hostSummaries, namedBy, routesOff } from './host-view.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -168,7 +163,7 @@ export class HostControl {
     { host, namespace, force, mayChange }: Release,
     actor: Actor,
   ): Promise<{ readonly host: string; readonly namespace: string; readonly released: true }> {
-    const { records } = this.#options;
+    const { records, registry } = this.#options;
     const { answer, published } = await this.#turns.run(async () => {
       const claims = records.claimsOf(host);
       if (claims.length === 0) throw new PopmeshError('not_found', `nobody has claimed ${host}`);
@@ -184,7 +179,7 @@ export class HostControl {
           hint: `Say whose claim is meant: --namespace ${claim.namespace} or ${another.namespace}.`,
         });
       }
-      const named = this.#functionsOf(host, claim.namespace).functions;
+      const { functions: named } = functionsNaming(host, claim.namespace, registry);
       if (named.length > 0 && !force) {
         throw new PopmeshError('conflict', `${host} is still a route of ${named.join(', ')}`, {
           hint: 'Deploy without it or delete the function first; --force switches the route off.',
@@ -198,53 +193,12 @@ export class HostControl {
     return answer;
   }
 
-  /** Every claim of the namespaces that `maySee`, in the order of hosts. */
   list(maySee: (namespace: string) => boolean): HostSummary[] {
-    const { records } = this.#options;
-    return records.hosts().flatMap((host) => {
-      const claims = records.claimsOf(host);
-      const owner = records.owner(host);
-      return claims
-        .filter(({ namespace }) => maySee(namespace))
-        .map(({ namespace, claimedAtMs }) => ({
-          host,
-          namespace,
-          claimedAtMs,
-          claimedBy: records.claimedBy(host, namespace),
-          state: owner?.namespace === namespace ? ('owned' as const) : ('taken' as const),
-          claims: claims.length,
-          ...this.#functionsOf(host, namespace),
-        }));
-    });
+    return hostSummaries(this.#options.records, this.#options.registry, maySee);
   }
 
-  /** Routes of the live version that no gateway serves, and why. */
-  routesOff({ namespace, live }: FunctionView): RouteOff[] {
-    const { records, config } = this.#options;
-    const off: RouteOff[] = [];
-    for (const route of live[0]?.version.config?.routes ?? []) {
-      const host = route.host.toLowerCase();
-      const owner = records.owner(host)?.namespace;
-      if (!isHostName(host) || isWithinDomain(host, config.domain)) {
-        off.push({ host, path: route.path, reason: 'not_routable' });
-      } else if (owner !== namespace) {
-        off.push({ host, path: route.path, reason: owner === undefined ? 'unclaimed' : 'taken' });
-      }
-    }
-    return off;
-  }
-
-  #functionsOf(
-    host: string,
-    namespace: string,
-  ): { functions: string[]; olderVersionsOf: string[] } {
-    const functions: string[] = [];
-    const olderVersionsOf: string[] = [];
-    for (const { id, live, versions } of this.#options.registry.list(namespace)) {
-      if (namedBy(live.map(({ version }) => version)).has(host)) functions.push(id);
-      else if (namedBy(versions).has(host)) olderVersionsOf.push(id);
-    }
-    return { functions, olderVersionsOf };
+  routesOff(view: FunctionView): RouteOff[] {
+    return routesOff(view, this.#options.records, this.#options.config.domain);
   }
 
   /** Answers what is still under way: nobody's turn waits for JetStream. */
@@ -273,12 +227,6 @@ export class HostControl {
 }
 
 const namespaceOf = (fn: FunctionId): string => fn.slice(0, fn.indexOf('/'));
-
-/** Hosts in the routes of versions, each once. */
-const namedBy = (versions: readonly VersionRecord[]): Set<string> =>
-  new Set(
-    versions.flatMap(({ config }) => (config?.routes ?? []).map(({ host }) => host.toLowerCase())),
-  );
 
 /** The owner is not named: whose a host is, is between the tenants. */
 const taken = (host: string): PopmeshError =>

@@ -1,0 +1,70 @@
+import { isHostName, isWithinDomain } from '@popmesh/contracts';
+import type { VersionRecord } from '@popmesh/protocol';
+import type { FunctionView, Registry } from '@popmesh/replication';
+import type { HostRecords } from './host-records.ts';
+import type { HostSummary, RouteOff } from './host-schemas.ts';
+
+/** What there is to say about claims and routes. Reads only. */
+
+/** Hosts in the routes of versions, each once. */
+export const namedBy = (versions: readonly VersionRecord[]): Set<string> =>
+  new Set(
+    versions.flatMap(({ config }) => (config?.routes ?? []).map(({ host }) => host.toLowerCase())),
+  );
+
+/** Functions of a namespace by what in them names a host. */
+export function functionsNaming(
+  host: string,
+  namespace: string,
+  registry: Pick<Registry, 'list'>,
+): Pick<HostSummary, 'functions' | 'olderVersionsOf'> {
+  const functions: string[] = [];
+  const olderVersionsOf: string[] = [];
+  for (const { id, live, versions } of registry.list(namespace)) {
+    if (namedBy(live.map(({ version }) => version)).has(host)) functions.push(id);
+    else if (namedBy(versions).has(host)) olderVersionsOf.push(id);
+  }
+  return { functions, olderVersionsOf };
+}
+
+/** Every claim of the namespaces that `maySee`, in the order of hosts. */
+export function hostSummaries(
+  records: HostRecords,
+  registry: Pick<Registry, 'list'>,
+  maySee: (namespace: string) => boolean,
+): HostSummary[] {
+  return records.hosts().flatMap((host) => {
+    const claims = records.claimsOf(host);
+    const owner = records.owner(host);
+    return claims
+      .filter(({ namespace }) => maySee(namespace))
+      .map(({ namespace, claimedAtMs }) => ({
+        host,
+        namespace,
+        claimedAtMs,
+        claimedBy: records.claimedBy(host, namespace),
+        state: owner?.namespace === namespace ? ('owned' as const) : ('taken' as const),
+        claims: claims.length,
+        ...functionsNaming(host, namespace, registry),
+      }));
+  });
+}
+
+/** Routes of the live version that no gateway serves, and why. */
+export function routesOff(
+  { namespace, live }: FunctionView,
+  records: Pick<HostRecords, 'owner'>,
+  domain: string,
+): RouteOff[] {
+  const off: RouteOff[] = [];
+  for (const route of live[0]?.version.config?.routes ?? []) {
+    const host = route.host.toLowerCase();
+    const owner = records.owner(host)?.namespace;
+    if (!isHostName(host) || isWithinDomain(host, domain)) {
+      off.push({ host, path: route.path, reason: 'not_routable' });
+    } else if (owner !== namespace) {
+      off.push({ host, path: route.path, reason: owner === undefined ? 'unclaimed' : 'taken' });
+    }
+  }
+  return off;
+}
