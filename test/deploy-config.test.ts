@@ -17,6 +17,7 @@ test('node.toml and gateway.toml', () => {
   assert.equal(node.nats?.url, 'nats://127.0.0.1:4222');
   const gateway = loadGatewayConfig(at('gateway.toml'), {});
   assert.equal(gateway.domain, 'functions.example.com');
+  assert.equal(node.hosts.domain, gateway.domain);
   assert.ok(gateway.mesh.seeds.includes(`127.0.0.1:${node.listen.meshPort}`));
 });
 

@@ -100,6 +100,8 @@ test('every command that people type has an example in its help', async (t) => {
   ];
   for (const command of [
     ...commands.map((name) => [name]),
+    ['domains', 'list'],
+    ['domains', 'release'],
     ['mesh', 'init'],
     ['mesh', 'enroll'],
     ['mesh', 'token'],
@@ -306,4 +308,57 @@ test('a mesh of keys: root, identity and token that the others believe', async (
   ]) {
     assert.equal((await run('mesh', 'token', 'ci', ...bad)).status, 1, bad.join(' '));
   }
+});
+
+test('domains: what is claimed, and giving it up; list says which routes are off', async (t) => {
+  const held = {
+    host: 'shop.example',
+    namespace: 'acme',
+    claimedAtMs: 1_699_999_990_000,
+    claimedBy: 'ann',
+    state: 'taken',
+    claims: 2,
+    functions: ['acme/shop'],
+    olderVersionsOf: [],
+  };
+  const fn = {
+    function: 'acme/shop',
+    version: 1,
+    label: '',
+    engine: 'rust',
+    sizeBytes: 1,
+    updatedAtMs: 0,
+    readyOn: [],
+    routesOff: [{ host: 'shop.example', path: '/*', reason: 'taken' }],
+  };
+  const server = await controlServer(t, ({ method, url }, response) => {
+    if (method === 'DELETE')
+      json(response, { host: 'shop.example', namespace: 'acme', released: true });
+    else json(response, url.startsWith('/v1/hosts') ? { hosts: [held] } : { functions: [fn] });
+  });
+  const { run } = commandLine(t);
+  const api = ['--api', server.url];
+  const table = await run('domains', 'list', ...api);
+  assert.match(table.stdout, /shop\.example +acme +taken, 2 claims +10 s ago +ann +acme\/shop/);
+  assert.deepEqual(JSON.parse((await run('domains', 'list', '--json', ...api)).stdout), {
+    hosts: [held],
+  });
+  const released = await run(
+    'domains',
+    'release',
+    'Shop.Example.',
+    '-n',
+    'acme',
+    '--force',
+    ...api,
+  );
+  assert.match(released.stdout, /released shop\.example of acme/);
+  assert.deepEqual(server.seen.at(-1)?.url, '/v1/hosts/shop.example?namespace=acme&force=true');
+  assert.equal((await run('domains', 'release', '127.0.0.1', ...api)).status, 1);
+  const listed = await run('list', ...api);
+  assert.match(listed.stdout, /ROUTES OFF\n.*shop\.example\/\*/);
+  assert.match(
+    listed.stderr,
+    /acme\/shop: the route shop\.example\/\* is switched off: .*another namespace/,
+  );
 });

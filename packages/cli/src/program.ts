@@ -6,6 +6,7 @@ import { registerDaemons } from './commands/daemons.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerDeploy } from './commands/deploy.ts';
 import { registerDev } from './commands/dev.ts';
+import { registerDomains } from './commands/domains.ts';
 import { registerInit } from './commands/init.ts';
 import { registerList } from './commands/list.ts';
 import { registerLogs } from './commands/logs.ts';
@@ -62,6 +63,7 @@ export function createProgram(around: Surroundings): Command {
     registerRollback,
     registerDelete,
     registerLogs,
+    registerDomains,
     registerDaemons,
     registerMesh,
     registerVersion,

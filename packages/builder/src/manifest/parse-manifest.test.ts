@@ -81,3 +81,12 @@ test('any text gives a manifest or invalid_config, never another error', () => {
     }),
   );
 });
+
+test('a route names a host that a node lets anybody claim: no address, no single label', () => {
+  const routes = (...list: string[]) =>
+    parseManifest(`name = "a"\nroutes = ${JSON.stringify(list)}\n`, 'popmesh.toml').routes;
+  assert.deepEqual(routes('shop.example.com/a*'), [{ host: 'shop.example.com', path: '/a*' }]);
+  for (const route of ['127.0.0.1', '127.1/*', '0x7f.1', 'localhost', 'a.b.', 'a.b/%2e%2e/x']) {
+    assert.throws(() => routes(route), { code: 'invalid_config' }, route);
+  }
+});

@@ -1,4 +1,10 @@
-import { DEFAULT_NAMESPACE, isName, NAME_LENGTH_MAX } from '@popmesh/contracts';
+import {
+  DEFAULT_NAMESPACE,
+  isHostName,
+  isName,
+  isRoutePath,
+  NAME_LENGTH_MAX,
+} from '@popmesh/contracts';
 import { z } from 'zod';
 
 /**
@@ -25,7 +31,7 @@ const name = z.string().refine(isName, { error: NAME_RULE });
 const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const IPV4 = /^\d+(?:\.\d+){3}$/;
 
-/** `example.com`, in lower case; an address is none. */
+/** What may be called: `example.com` in lower case, also a single label; an address is none. */
 export function isHost(host: string): boolean {
   if (host.length === 0 || host.length > 253 || IPV4.test(host)) return false;
   return host.split('.').every((label) => HOST_LABEL.test(label));
@@ -41,9 +47,6 @@ export function isOutboundPattern(value: string): boolean {
 const OUTBOUND_RULE =
   'use a host name such as "api.example.com", "api.example.com:8443" or "*.example.org", in lower case, without scheme or address; "*" is every public host';
 
-/** Visible ASCII without what a URL parser would change or cut off; one star, at the end. */
-const ROUTE_PATH = /^\/(?:[A-Za-z0-9._~!$&'()+,;=:@/-]|%[0-9A-Fa-f]{2})*\*?$/;
-
 export interface Route {
   readonly host: string;
   readonly path: string;
@@ -53,9 +56,7 @@ export function parseRoute(value: string): Route | undefined {
   const slash = value.indexOf('/');
   const host = slash === -1 ? value : value.slice(0, slash);
   const path = slash === -1 ? '/*' : value.slice(slash);
-  if (!isHost(host) || !ROUTE_PATH.test(path)) return undefined;
-  if (path.split('/').some((segment) => segment === '.' || segment === '..')) return undefined;
-  return { host, path };
+  return isHostName(host) && isRoutePath(path) ? { host, path } : undefined;
 }
 
 const route = z.string().transform((value, context) => {
@@ -64,7 +65,7 @@ const route = z.string().transform((value, context) => {
   context.addIssue({
     code: 'custom',
     message:
-      'use "host/path", such as "example.com/api/*": a whole host name in lower case, without scheme or port, and "*" only at the end of the path',
+      'use "host/path", such as "example.com/api/*": a whole host name in lower case with a dot in it, no address, without scheme or port, and "*" only at the end of the path',
   });
   return z.NEVER;
 });

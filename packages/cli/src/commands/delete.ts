@@ -28,6 +28,9 @@ export function registerDelete(program: Command, around: Surroundings): void {
       }
       const done = await api.remove(namespace, name);
       if (terminal.json) terminal.printJson(done);
-      else terminal.print(`deleted ${done.function}`);
+      else {
+        terminal.print(`deleted ${done.function}`);
+        for (const host of done.hostsReleased ?? []) terminal.say(`released the host ${host}`);
+      }
     });
 }

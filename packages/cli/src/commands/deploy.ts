@@ -7,6 +7,7 @@ import type { DeployUpload } from '../control/control-api.ts';
 import { functionAddresses } from '../control/function-address.ts';
 import { bytesText, durationText } from '../terminal/words.ts';
 import { buildShown } from './build.ts';
+import { warnOfRoutesOff } from './domains.ts';
 import { addWaitOptions, type WaitOptions, waitShown } from './rollout.ts';
 
 interface DeployOptions extends WaitOptions {
@@ -53,11 +54,18 @@ Examples:
         terminal,
         signal: around.interrupted,
       });
+      // What was claimed elsewhere at the same moment is known by now.
+      const { routesOff } =
+        built.config.routes.length === 0
+          ? deployed
+          : await api.get(upload.namespace, upload.name).catch(() => deployed);
+      warnOfRoutesOff(terminal, deployed.function, routesOff);
       const { gateways } = await api.status().catch(() => ({ gateways: [] }));
       const urls = functionAddresses(upload.namespace, upload.name, api.context, gateways);
       if (terminal.json) {
         terminal.printJson({
           ...deployed,
+          ...(routesOff === undefined ? {} : { routesOff }),
           ...(rollout === undefined ? {} : { rollout }),
           urls: urls.flatMap(({ host, path }) => [host, path]),
           warnings: built.warnings,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
 import { agoText, bytesText } from '../terminal/words.ts';
+import { warnOfRoutesOff } from './domains.ts';
 
 export function registerList(program: Command, around: Surroundings): void {
   program
@@ -15,7 +16,7 @@ export function registerList(program: Command, around: Surroundings): void {
       if (terminal.json) return terminal.printJson({ functions });
       if (functions.length === 0) return terminal.say('no functions yet: popmesh deploy <folder>');
       terminal.table(
-        ['FUNCTION', 'VERSION', 'LABEL', 'ENGINE', 'SIZE', 'UPDATED', 'READY ON'],
+        ['FUNCTION', 'VERSION', 'LABEL', 'ENGINE', 'SIZE', 'UPDATED', 'READY ON', 'ROUTES OFF'],
         functions.map((fn) => [
           fn.function,
           String(fn.version),
@@ -24,7 +25,9 @@ export function registerList(program: Command, around: Surroundings): void {
           bytesText(fn.sizeBytes),
           agoText(fn.updatedAtMs, around.now()),
           fn.readyOn.join(' '),
+          (fn.routesOff ?? []).map(({ host, path }) => host + path).join(' '),
         ]),
       );
+      for (const fn of functions) warnOfRoutesOff(terminal, fn.function, fn.routesOff);
     });
 }

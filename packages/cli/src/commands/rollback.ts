@@ -1,6 +1,7 @@
 import { parseFunctionId } from '@popmesh/contracts';
 import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf, wholeNumber } from '../command-line.ts';
+import { warnOfRoutesOff } from './domains.ts';
 import { addWaitOptions, type WaitOptions, waitShown } from './rollout.ts';
 
 export function registerRollback(program: Command, around: Surroundings): void {
@@ -23,6 +24,7 @@ export function registerRollback(program: Command, around: Surroundings): void {
           version === undefined ? undefined : wholeNumber(version),
         );
         terminal.say(`${done.function}: version ${done.version} is live`);
+        warnOfRoutesOff(terminal, done.function, done.routesOff);
         const rollout = await waitShown({
           api,
           deployed: done,

@@ -1,5 +1,25 @@
 /** What the control API answers; the schemas are with the node, which serves them as OpenAPI. */
 
+/** A route of the live version that no gateway serves. */
+export interface RouteOff {
+  readonly host: string;
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** A namespace's claim to a custom host. */
+export interface Host {
+  readonly host: string;
+  readonly namespace: string;
+  readonly claimedAtMs: number;
+  readonly claimedBy: string;
+  /** `taken`: an older claim of another namespace has it. */
+  readonly state: 'owned' | 'taken';
+  readonly claims: number;
+  readonly functions: readonly string[];
+  readonly olderVersionsOf: readonly string[];
+}
+
 export interface Deployed {
   readonly function: string;
   readonly namespace: string;
@@ -17,6 +37,7 @@ export interface Deployed {
     readonly local: boolean;
     readonly jetstream: 'stored' | 'pending' | 'disabled';
   };
+  readonly routesOff?: readonly RouteOff[];
 }
 
 export interface DeployedFunction {
@@ -31,6 +52,7 @@ export interface DeployedFunction {
   readonly engine: string;
   readonly readyOn: readonly string[];
   readonly digest?: string;
+  readonly routesOff?: readonly RouteOff[];
 }
 
 export interface Version {

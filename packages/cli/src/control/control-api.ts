@@ -3,6 +3,7 @@ import { PopmeshError } from '@popmesh/contracts';
 import type {
   Deployed,
   DeployedFunction,
+  Host,
   LogLine,
   MeshStatus,
   Rollout,
@@ -118,8 +119,28 @@ export class ControlApi {
   remove(
     namespace: string,
     name: string,
-  ): Promise<{ function: string; deleted: boolean; revision: string }> {
+  ): Promise<{ function: string; deleted: boolean; revision: string; hostsReleased?: string[] }> {
     return this.#json({ method: 'DELETE', path: path(namespace, name) });
+  }
+
+  async hosts(namespace?: string): Promise<Host[]> {
+    const { hosts } = await this.#json<{ hosts: Host[] }>({
+      method: 'GET',
+      path: '/v1/hosts',
+      query: { namespace },
+    });
+    return hosts;
+  }
+
+  releaseHost(
+    host: string,
+    { namespace, force }: { readonly namespace?: string; readonly force?: boolean },
+  ): Promise<{ host: string; namespace: string; released: boolean }> {
+    return this.#json({
+      method: 'DELETE',
+      path: `/v1/hosts/${encodeURIComponent(host)}`,
+      query: { namespace, force: force === true ? 'true' : undefined },
+    });
   }
 
   /** Until the mesh or the caller ends it; lines that are not log lines are left out. */

@@ -10,6 +10,7 @@ import type { StateFolder } from './state-folder.ts';
 /** The configuration files of the local mesh: the same that an operator would write. */
 
 const HOST = '127.0.0.1';
+const DOMAIN = 'localhost';
 /** Everything goes at once on Ctrl-C, so nobody has to hear of it first. */
 const DRAIN = { notice_ms: 100, timeout_ms: 5000 };
 
@@ -68,6 +69,7 @@ export function writeNodeConfig(facts: MeshFacts, place: Place): Promise<string>
       api_port: portOf(ports, `${id}-api`),
       mesh_port: portOf(ports, `${id}-mesh`),
     },
+    hosts: { domain: DOMAIN },
     nats: { url: `nats://${HOST}:${portOf(ports, 'nats')}`, token: natsToken },
   });
 }
@@ -77,7 +79,7 @@ export function writeGatewayConfig(facts: MeshFacts): Promise<string> {
   const home = PLACES[0] as Place;
   return write(facts, GATEWAY_ID, {
     data_dir: facts.state.at('nodes', GATEWAY_ID, 'data'),
-    domain: 'localhost',
+    domain: DOMAIN,
     trusted_proxies: ['127.0.0.1/32', '::1/128'],
     listen: {
       host: gateway.host,
