@@ -7,6 +7,7 @@ import { type Clock, PopmeshError } from '@popmesh/contracts';
 import { BuildCache } from './build-cache.ts';
 import { bundle } from './bundle.ts';
 import { type Door, detectDoor, toComponent } from './component/component.ts';
+import { withDeepStack } from './component/deep-stack.ts';
 import {
   COMPONENTIZE_DEADLINE_MS,
   type ComponentizeOptions,
@@ -179,7 +180,7 @@ async function buildJavaScript(
     ));
   if (cached === undefined) await cache?.put(key, component, sourceMap);
   if (engine !== QUICKJS) return { component, door: engine.door, warnings, inputs };
-  const mapped = withSourceMap(component, sourceMap, project.folder);
+  const mapped = withSourceMap(withDeepStack(component), sourceMap, project.folder);
   return {
     component: mapped.component,
     door: engine.door,

@@ -20,6 +20,14 @@ export interface WorkerSupplyOptions {
   readonly makingReady?: MakingReadyLimits;
 }
 
+/**
+ * Of a thread, for the frames of guests' code. A JavaScript function ends its own recursion by the
+ * 3 MiB of stack in its memory (builder, component/deep-stack.ts); at worst, in the parser of
+ * JSON or of scripts and in code that V8 has not optimised, it needs 31 MB of this one for that. Address space
+ * only, until a guest goes so deep.
+ */
+const WORKER_STACK_MB = 48;
+
 /** One thread in so many is kept free, by ending those that have been idle longest. */
 const FREE_SHARE = 8;
 const ENTRY = new URL('../worker/main.ts', import.meta.url);
@@ -109,7 +117,10 @@ export class WorkerSupply {
         stdin: false,
         stdout: true,
         stderr: true,
-        resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMb },
+        resourceLimits: {
+          maxOldGenerationSizeMb: this.#options.heapMb,
+          stackSizeMb: WORKER_STACK_MB,
+        },
       });
     } catch {
       // The machine, or our control group, has no thread left: a bound like our own.

@@ -47,11 +47,14 @@ export function isRoomFor({ memory }: ModuleImage, exports: CoreExports): boolea
   return buffer.byteLength <= memory.pages * PAGE_BYTES;
 }
 
-/** Has the kernel give every page now; they stay zero. */
+/** Has the kernel give the pages that the image will fill now; they stay zero. */
 export function touchMemory({ memory }: ModuleImage, exports: CoreExports): void {
   if (memory === undefined) return;
   const bytes = new Uint8Array(grown(memory, exports).buffer);
-  for (let at = 0; at < bytes.length; at += OS_PAGE_BYTES) bytes[at] = bytes[at] ?? 0;
+  for (const { offset, sizeBytes } of memory.segments) {
+    const first = offset - (offset % OS_PAGE_BYTES);
+    for (let at = first; at < offset + sizeBytes; at += OS_PAGE_BYTES) bytes[at] = bytes[at] ?? 0;
+  }
 }
 
 /** In memory that all threads see; kept for this worker's next instances, too. */
