@@ -4,7 +4,8 @@ import { onHangUp, type Reloaded } from './reload.ts';
 /**
  * The life of a process: start, ready, drain, stop, exit code. The first SIGTERM
  * or SIGINT drains and ends with 0, the second ends at once with 1, a failed
- * start ends with 2 and one clear error. SIGHUP reloads and never ends anything.
+ * start ends with 2 and one clear error, and so does a daemon that finds out later
+ * that it cannot go on. SIGHUP reloads and never ends anything.
  * A parent that goes away counts as SIGTERM, so that no daemon outlives the mesh
  * that started it.
  *
@@ -15,6 +16,12 @@ import { onHangUp, type Reloaded } from './reload.ts';
 export interface RunningDaemon {
   /** Sent to the parent as `{type: 'ready', ...ready}` when there is one. */
   readonly ready: object;
+  /** Why it is not ready yet; undefined, or absent, when it is. */
+  notReady?(): string | undefined;
+  /** Resolves when it is ready, for one that is not ready with the end of the start. */
+  readonly whenReady?: Promise<void>;
+  /** Resolves when it cannot go on: it is stopped, and the process ends as after a failed start. */
+  readonly whenLost?: Promise<PopmeshError>;
   drain?(): Promise<void>;
   stop(): Promise<void>;
   /** On SIGHUP. One that throws has changed nothing; without it the signal is ignored with a line. */
@@ -81,18 +88,17 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
     if (ending.signal.aborted) return finish(options, 0);
     const error = PopmeshError.from(caught);
     logger.error(`${name}: could not start`, { error });
-    process.stderr.write(`${name}: ${error.message}\n${error.hint ? `hint: ${error.hint}\n` : ''}`);
+    tellPerson(name, error);
     return finish(options, EXIT_START_FAILED, { type: 'failed', error: error.toJSON() });
   }
   // A parent that goes away at this very moment is no error: `disconnect` tells of it.
   if (process.connected) process.send?.({ type: 'ready', ...running.ready }, () => {});
-  logger.info(`${name}: ready`, {
-    ready: running.ready,
-    startedInMs: Math.round(performance.now()),
-  });
-
-  await aborted(ending.signal);
   const held = running;
+  tellReady(options, held, ending.signal);
+
+  const never = new Promise<never>(() => {});
+  const lost = await Promise.race([aborted(ending.signal), held.whenLost ?? never]);
+  if (lost instanceof PopmeshError) return endLost(options, held, lost);
   await step(options, 'drain', options.drainTimeoutMs, () => held.drain?.());
   const stopped = await step(options, 'stop', options.stopTimeoutMs ?? STOP_TIMEOUT_MS, () =>
     held.stop(),
@@ -100,6 +106,42 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   logger.info(`${name}: stopped`);
   return finish(options, stopped ? 0 : EXIT_FORCED);
 }
+
+/** Now, or when it is at last. */
+function tellReady(
+  { name, logger }: DaemonOptions,
+  held: RunningDaemon,
+  signal: AbortSignal,
+): void {
+  const tell = (): void => {
+    const facts = { ready: held.ready, startedInMs: Math.round(performance.now()) };
+    if (!signal.aborted) logger.info(`${name}: ready`, facts);
+  };
+  const reason = held.notReady?.();
+  if (reason === undefined) {
+    tell();
+    return;
+  }
+  logger.warn(`${name}: up, not ready yet: ${reason}`, { ready: held.ready });
+  void held.whenReady?.then(() => {
+    if (held.notReady?.() === undefined) tell();
+  });
+}
+
+async function endLost(
+  options: DaemonOptions,
+  held: RunningDaemon,
+  error: PopmeshError,
+): Promise<never> {
+  const { name, logger } = options;
+  logger.error(`${name}: cannot go on`, { error });
+  tellPerson(name, error);
+  await step(options, 'stop', options.stopTimeoutMs ?? STOP_TIMEOUT_MS, () => held.stop());
+  return finish(options, EXIT_START_FAILED, { type: 'failed', error: error.toJSON() });
+}
+
+const tellPerson = (name: string, { message, hint }: PopmeshError): boolean =>
+  process.stderr.write(`${name}: ${message}\n${hint ? `hint: ${hint}\n` : ''}`);
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

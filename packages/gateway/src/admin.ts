@@ -1,15 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { ExposedMetrics } from '@popmesh/daemon';
+import type { ReadinessState } from '@popmesh/gossip';
 import { Hono } from 'hono';
 import type { TrafficPlane } from './traffic-plane.ts';
 
 /** Health, metrics and a page that says what the gateway believes; on an address of its own. */
 
-export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
-
 export interface AdminParts {
-  readonly state: () => GatewayState;
+  readonly state: () => ReadinessState;
+  /** Why it is not ready; undefined when it is. */
+  readonly reason: () => string | undefined;
   readonly plane: TrafficPlane;
   readonly metrics: ExposedMetrics;
 }
@@ -22,7 +23,8 @@ export function createAdminServer(parts: AdminParts): Server {
   app.get('/healthz', (c) => c.json({ state: parts.state() }));
   app.get('/readyz', (c) => {
     const state = parts.state();
-    return c.json({ state }, state === 'ready' ? 200 : 503);
+    const reason = parts.reason();
+    return reason === undefined ? c.json({ state }) : c.json({ state, reason }, 503);
   });
   app.get('/metrics', async (c) => {
     parts.plane.traffic.flush();

@@ -1,53 +1,59 @@
-import type { Clock, Logger, RecordTable } from '@popmesh/contracts';
-import { HybridClock } from '@popmesh/contracts';
+import type { Clock, Logger } from '@popmesh/contracts';
+import { type AnnouncementSource, AnnouncementWriter } from '@popmesh/gossip';
 import {
   create,
+  fromBinary,
   GatewayAnnouncementSchema,
   gatewayKey,
   type MessageInitShape,
   type NodeIdentity,
-  sealRecord,
   toBinary,
 } from '@popmesh/protocol';
 
-/** This gateway's own record in the table, written at each change of state. */
+/** This gateway's own record in the mesh, written at each change of state. */
 export class Announcer {
-  readonly #identity: NodeIdentity;
-  readonly #table: RecordTable;
-  readonly #revisions: HybridClock;
-  readonly #logger: Logger;
-  readonly #describe: () => MessageInitShape<typeof GatewayAnnouncementSchema>;
+  readonly #writer: AnnouncementWriter;
 
   constructor(parts: {
     readonly identity: NodeIdentity;
-    readonly table: RecordTable;
+    readonly gossip: AnnouncementSource & { readonly process: bigint };
     readonly clock: Clock;
     readonly logger: Logger;
     readonly describe: () => MessageInitShape<typeof GatewayAnnouncementSchema>;
   }) {
-    this.#identity = parts.identity;
-    this.#table = parts.table;
-    this.#logger = parts.logger;
-    this.#describe = parts.describe;
-    this.#revisions = new HybridClock(parts.clock);
+    const { gossip, describe } = parts;
+    this.#writer = new AnnouncementWriter({
+      ...parts,
+      key: gatewayKey(parts.identity.id),
+      describe: () =>
+        toBinary(GatewayAnnouncementSchema, create(GatewayAnnouncementSchema, describe())),
+      isOwn: (payload) => processOf(payload) === gossip.process,
+    });
+  }
+
+  start(): void {
+    this.#writer.start();
   }
 
   /** Never throws: a gateway that cannot announce itself still serves. */
-  async announce(): Promise<void> {
-    const { id } = this.#identity;
-    const key = gatewayKey(id);
-    try {
-      // What an earlier life said must not win over this one, even if the wall clock went back.
-      const held = this.#table.get(key);
-      if (held !== undefined) this.#revisions.observe(held.revision);
-      const payload = toBinary(
-        GatewayAnnouncementSchema,
-        create(GatewayAnnouncementSchema, this.#describe()),
-      );
-      const record = sealRecord(this.#identity, key, this.#revisions.next(), payload);
-      await this.#table.apply(record, 'local');
-    } catch (error) {
-      this.#logger.warn('this gateway could not announce itself', { error });
-    }
+  announce(): Promise<void> {
+    return this.#writer.announce();
+  }
+
+  /** Whether another member holds an announcement of this process. */
+  get isHeld(): boolean {
+    return this.#writer.isHeld;
+  }
+
+  stop(): Promise<void> {
+    return this.#writer.stop();
+  }
+}
+
+function processOf(payload: Uint8Array): bigint | undefined {
+  try {
+    return fromBinary(GatewayAnnouncementSchema, payload).process;
+  } catch {
+    return undefined;
   }
 }

@@ -9,7 +9,8 @@ export interface NodeFacts {
   readonly region: string;
   readonly latitude: number;
   readonly longitude: number;
-  readonly draining: boolean;
+  /** Draining, gone, or by its own word not ready: only where nothing else is left. */
+  readonly lastResort: boolean;
   readonly startedAtMs: bigint;
   readonly load: number;
   /** Function id to the newest revision that is ready there. */

@@ -41,6 +41,9 @@ export async function runGateway(
       flushCompileCache();
       return {
         ready: { ...gateway.ready, state: gateway.state },
+        notReady: () => gateway.notReady(),
+        whenReady: gateway.whenReady,
+        whenLost: gateway.whenLost,
         drain: () => gateway.drain(),
         stop: () => gateway.stop(),
         reload: async () => {

@@ -203,7 +203,7 @@ test('whatever the state: nobody is chosen twice, and somebody while one is usab
         const { endpoint } = choice;
         assert.ok(!world.tried.includes(endpoint));
         assert.ok(endpoint.inFlight < 10);
-        const healthy = endpoint.health.available && !endpoint.node.draining;
+        const healthy = endpoint.health.available && !endpoint.node.lastResort;
         assert.ok(healthy ? !sawLastResort : true, 'the healthy come first');
         sawLastResort ||= !healthy;
         world.tried.push(endpoint);

@@ -9,7 +9,7 @@ import type { Candidates } from './topology.ts';
  * Nearest PoP first, then its region, then the world. In a PoP the better of
  * two random choices by load. A PoP that pushes back is left for a share of the
  * requests; when everybody pushes back, the one that does least is taken. Only
- * when nobody healthy is left are older revisions, then ejected and draining
+ * when nobody healthy is left are older revisions, then ejected, draining and unready
  * nodes tried (panic: a last resort costs nothing that was not lost already).
  *
  * Refused: Envoy's overprovisioning by counted health (1.4), because we know the
@@ -64,7 +64,7 @@ function chooseHealthy(input: SelectionInput, tier: 'current' | 'older'): Choice
 
 const usable = (endpoint: Endpoint, { tried, inFlightMax }: SelectionInput): boolean =>
   endpoint.health.available &&
-  !endpoint.node.draining &&
+  !endpoint.node.lastResort &&
   endpoint.inFlight < inFlightMax &&
   !tried.includes(endpoint);
 
@@ -91,13 +91,13 @@ function whyNone(endpoints: readonly Endpoint[], input: SelectionInput): Route {
   let tried = false;
   for (const endpoint of endpoints) {
     if (input.tried.includes(endpoint)) tried = true;
-    else if (endpoint.health.available && !endpoint.node.draining) return 'spill';
+    else if (endpoint.health.available && !endpoint.node.lastResort) return 'spill';
   }
   return tried ? 'nearest' : 'failover';
 }
 
 /**
- * Untried, nearest first: ejected ones, then draining ones. Full ones stay out: that
+ * Untried, nearest first: ejected ones, then those that drain or are not ready. Full ones stay out: that
  * is overload. So do those that a probe found dead, or "all down" would hang.
  */
 function lastResort({
@@ -106,12 +106,12 @@ function lastResort({
   tried,
   inFlightMax,
 }: SelectionInput): Choice | undefined {
-  for (const draining of [false, true]) {
+  for (const isLast of [false, true]) {
     for (const { pop } of ranked) {
       const here = candidates.get(pop);
       if (here === undefined) continue;
       for (const endpoint of [...here.current, ...here.older]) {
-        if (endpoint.node.draining !== draining || endpoint.inFlight >= inFlightMax) continue;
+        if (endpoint.node.lastResort !== isLast || endpoint.inFlight >= inFlightMax) continue;
         if (endpoint.health.confirmedDown) continue;
         if (!tried.includes(endpoint)) return { endpoint, route: 'failover', shedShare: 0 };
       }

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError, type Random } from '@popmesh/contracts';
 import { Closing, type ExposedMetrics, holdFolder, type Reloaded } from '@popmesh/daemon';
 import { GeoIp } from '@popmesh/geo';
-import { createGossip, diskPersistence, type Gossip, GrpcGossipTransport } from '@popmesh/gossip';
+import {
+  createGossip,
+  diskPersistence,
+  type Gossip,
+  GrpcGossipTransport,
+  Readiness,
+  type ReadinessState,
+  Standing,
+} from '@popmesh/gossip';
 import {
   CertificateCache,
   FUNCTION_PREFIX,
@@ -15,7 +23,7 @@ import {
   tlsCredentials,
 } from '@popmesh/protocol';
 import packageJson from '../package.json' with { type: 'json' };
-import { createAdminServer, type GatewayState } from './admin.ts';
+import { createAdminServer } from './admin.ts';
 import { Announcer } from './announcer.ts';
 import type { GatewayConfig } from './config.ts';
 import { closeServer, listen } from './front-server.ts';
@@ -43,9 +51,13 @@ export interface RunningGateway {
     readonly admin: string;
     readonly mesh: string;
   };
-  readonly state: GatewayState;
+  readonly state: ReadinessState;
   /** Resolves when functions are known, from disk or from a peer; until then `/readyz` says 503. */
   readonly whenReady: Promise<void>;
+  /** Resolves when this process must end: another has its id, and stays. */
+  readonly whenLost: Promise<PopmeshError>;
+  /** Why it is not ready; undefined when it is. */
+  notReady(): string | undefined;
   drain(): Promise<void>;
   /** Takes over what may change while it runs. Throws `invalid_config`, and nothing has changed. */
   reload(next: GatewayConfig): Promise<Reloaded>;
@@ -73,7 +85,6 @@ async function build(
   const logger = deps.logger.child({ gateway: id });
   const startedAtMs = BigInt(clock.now());
   const over = new AbortController();
-  let state: GatewayState = 'starting';
 
   // Who we are, and whom we believe.
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -137,7 +148,31 @@ async function build(
   const address = await plane.start();
 
   // Health and metrics.
-  const admin = createAdminServer({ state: () => state, plane, metrics });
+  const standing = new Standing({
+    id,
+    gossip,
+    isHeld: () => announcer.isHeld,
+    // It finds the nodes, and is found by nobody through the mesh.
+    mustBeHeld: false,
+    mayServeAlone: true,
+    clock,
+  });
+  const readiness = new Readiness({
+    standing,
+    settled: async () => {
+      while (!synced()) await clock.sleep(JOIN_CHECK_MS, over.signal);
+    },
+    unsettledReason: 'no functions are known yet: no node could be reached',
+    clock,
+    logger,
+    onChanged: () => void announcer.announce(),
+  });
+  const admin = createAdminServer({
+    state: () => readiness.state,
+    reason: () => readiness.reason,
+    plane,
+    metrics,
+  });
   closing.add('admin', 1_000, async () => {
     const closed = closeServer(admin);
     admin.closeAllConnections();
@@ -147,7 +182,7 @@ async function build(
 
   const announcer = new Announcer({
     identity,
-    table: gossip.table,
+    gossip,
     clock,
     logger,
     describe: () => ({
@@ -155,7 +190,10 @@ async function build(
       address: advertised(address),
       adminAddress,
       domain: config.domain,
-      state,
+      state: readiness.state,
+      notReadyReason: readiness.reason ?? '',
+      process: gossip.process,
+      clockAheadMs: BigInt(gossip.time.aheadMs() ?? 0),
       pid,
       softwareVersion: packageJson.version,
       latitude: config.location.latitude,
@@ -163,15 +201,13 @@ async function build(
       startedAtMs,
     }),
   });
-  const whenReady = (async () => {
-    while (!synced()) await clock.sleep(JOIN_CHECK_MS, over.signal);
-    if (state === 'starting') state = 'ready';
-    await announcer.announce();
-  })().catch(() => {});
+  closing.add('announcer', 2_000, () => announcer.stop());
+  announcer.start();
+  readiness.start();
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    state = 'stopped';
+    readiness.stop();
     over.abort(new PopmeshError('cancelled', 'the gateway is stopping'));
     await gossip.leave().catch((error) => logger.warn('leaving was not heard', { error }));
     await closing.close();
@@ -179,14 +215,17 @@ async function build(
 
   return {
     ready: { id, address, admin: adminAddress, mesh: mesh.address },
-    whenReady,
+    whenReady: readiness.whenReady,
+    whenLost: readiness.whenLost,
+    notReady: () => readiness.reason,
     get state() {
-      return state;
+      return readiness.state;
     },
     reload: (next) => live.reload(next, { credentials: tls, plane }),
     drain: async () => {
-      state = 'draining';
+      readiness.drain();
       await announcer.announce();
+      gossip.yieldId();
       await plane.drain(config.drain.noticeMs, config.drain.timeoutMs);
     },
     stop: () => {

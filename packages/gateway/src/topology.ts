@@ -145,7 +145,7 @@ const toFacts = (announcement: NodeAnnouncement, left: boolean): NodeFacts => ({
   region: announcement.region,
   latitude: announcement.latitude,
   longitude: announcement.longitude,
-  draining: left || announcement.state === 'draining',
+  lastResort: left || announcement.state !== 'ready',
   startedAtMs: announcement.startedAtMs,
   load: Math.min(1, Math.max(0, announcement.load || 0)),
   ready: new Map(announcement.ready.map((ready) => [ready.function, ready.revision])),

@@ -156,7 +156,7 @@ export class TrafficPlane {
       namespace: endpoint.namespace,
       address: endpoint.address,
       health: endpoint.health.state,
-      draining: endpoint.node.draining,
+      draining: endpoint.node.lastResort,
       inFlight: endpoint.inFlight,
       load: endpoint.node.load,
       pressure: Number(endpoint.pressure.read(now).toFixed(3)),

@@ -1,3 +1,4 @@
+import { AnnouncementHolders } from './announcement-holders.ts';
 import { announcementsOf } from './announcements.ts';
 import type { GossipConfig } from './config.ts';
 import type { Dissemination } from './dissemination.ts';
@@ -5,10 +6,14 @@ import { Exchange } from './exchange.ts';
 import type { GossipOptions } from './gossip-api.ts';
 import type { GossipMetrics } from './gossip-metrics.ts';
 import type { HandlerParts } from './handlers.ts';
+import { IdClaim } from './id-claim.ts';
 import { Membership } from './membership.ts';
+import type { MeshTime } from './mesh-time.ts';
+import type { ProberParts } from './prober.ts';
 import { Pusher } from './pusher.ts';
 import { reconcile } from './reconcile.ts';
 import type { GossipRecordTable } from './record-table.ts';
+import type { SelfFacts } from './self-facts.ts';
 import { StateSaver } from './state-saver.ts';
 import { Syncer } from './syncer.ts';
 
@@ -17,10 +22,15 @@ import { Syncer } from './syncer.ts';
 /** A relay may take as long as our own probes at the worst local health. */
 const RELAY_PATIENCE = 9;
 
+/** Whether the other with our id is still alive; well below the 5 s in which we take over. */
+const ID_CHECK_EVERY_MS = 500;
+
 export interface Running extends HandlerParts {
   readonly pusher: Pusher;
   readonly syncer: Syncer;
   readonly saver: StateSaver;
+  readonly claim: IdClaim;
+  readonly holders: AnnouncementHolders;
 }
 
 /** What outlives a run, and what the parts ask of the driver. */
@@ -29,6 +39,11 @@ export interface Frame {
   readonly table: GossipRecordTable;
   readonly dissemination: Dissemination;
   readonly metrics: GossipMetrics;
+  readonly time: MeshTime;
+  readonly facts: SelfFacts;
+  /** The disk knows of nobody, and there are no seeds: our id is ours. */
+  readonly alone: boolean;
+  readonly rivalAsked: (process: bigint) => void;
   readonly signal: AbortSignal;
   readonly track: (work: Promise<unknown>) => void;
   readonly changed: () => void;
@@ -36,7 +51,7 @@ export interface Frame {
 
 export function assemble(options: GossipOptions, incarnation: number, frame: Frame): Running {
   const { clock, random, transport, persistence, openEnvelope, logger } = options;
-  const { config, table, dissemination, metrics, signal, track, changed } = frame;
+  const { config, table, dissemination, metrics, time, facts, signal, track, changed } = frame;
   const { id, role, pop, address } = options.self;
   const membership = new Membership(
     {
@@ -50,6 +65,13 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     config,
     random,
   );
+  const claim = new IdClaim(
+    { ...facts, waitMs: config.idWaitMs, checkEveryMs: ID_CHECK_EVERY_MS },
+    frame.alone,
+    clock.monotonic(),
+  );
+  if (claim.state.kind !== 'held') membership.silence();
+  const holders = new AnnouncementHolders();
   const exchange = new Exchange({
     membership,
     dissemination,
@@ -69,6 +91,7 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     config,
     signal,
     track,
+    held: (peer, revision, sentMs) => holders.note(peer, revision, sentMs),
   });
   const call = { timeoutMs: config.callTimeoutMs, signal };
   const syncer = new Syncer({
@@ -81,6 +104,9 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     logger,
     metrics,
     track,
+    answered: () => claim.answered(clock.monotonic()),
+    nobodyAnswered: () => claim.answered(clock.monotonic()),
+    namesake: (at) => claim.heard(at, clock.monotonic()),
   });
   const saver = new StateSaver(
     persistence,
@@ -91,16 +117,29 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     },
     logger,
   );
-  const indirectTimeoutMaxMs = config.indirectTimeoutMs * RELAY_PATIENCE;
+  const prober: ProberParts = {
+    transport,
+    exchange,
+    self: facts,
+    signal,
+    now: () => clock.monotonic(),
+    answered: ({ id: peer, clockMs, heldAnnouncement, sentMs, receivedMs }) => {
+      time.note(peer, clockMs, sentMs, receivedMs);
+      if (!membership.isSilent) holders.note(peer, heldAnnouncement, sentMs);
+    },
+  };
   return {
     membership,
-    exchange,
+    prober,
     table,
-    transport,
-    signal,
-    indirectTimeoutMaxMs,
+    indirectTimeoutMaxMs: config.indirectTimeoutMs * RELAY_PATIENCE,
+    wallMs: () => clock.now(),
+    yieldsId: () => claim.state.kind !== 'held',
+    rivalAsked: frame.rivalAsked,
     pusher,
     syncer,
     saver,
+    claim,
+    holders,
   };
 }

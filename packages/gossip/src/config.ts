@@ -74,6 +74,8 @@ const inputSchema = z.strictObject({
   leftReapMs: z.int().min(1000).default(3_600_000),
   /** Announcements outlive their dead member by this. */
   announcementKeepMs: z.int().min(1000).default(600_000),
+  /** How long a process waits for another that is alive under its id, before it gives up. */
+  idWaitMs: z.int().min(100).max(3_600_000).default(30_000),
   /** A record from further in the future is refused: its sender's clock is wrong. */
   revisionAheadMaxMs: z.int().min(1000).default(300_000),
   membersMax: z.int().min(2).max(10_000).default(1024),

@@ -31,21 +31,32 @@ export class Exchange {
 
   /**
    * Ourselves first, so that a stranger knows us; then what we wrongly or rightly
-   * believe of the other, so that it can refute; then news.
+   * believe of the other, so that it can refute, or find out that another has its
+   * id; then news.
    */
-  updatesFor(id: string | undefined) {
+  updatesFor(id: string, saidOfItself: readonly MemberUpdate[] = []) {
     const { membership, dissemination } = this.#parts;
-    const belief = id === undefined ? undefined : membership.get(id);
-    const about = belief === undefined || belief.state === 'alive' ? [] : [belief];
+    const belief = membership.get(id);
+    const said = saidOfItself.find((update) => update.id === id);
+    const agrees = said === undefined || said.address === belief?.address;
+    const about = belief === undefined || (belief.state === 'alive' && agrees) ? [] : [belief];
     const news = dissemination.takeUpdates(membership.live().length);
+    const self = membership.isSilent ? [] : [membership.self];
     const known = new Set([membership.self.id, id]);
-    return [membership.self, ...about, ...news.filter((member) => !known.has(member.id))].map(
-      toUpdate,
-    );
+    return [...self, ...about, ...news.filter((member) => !known.has(member.id))].map(toUpdate);
   }
 
   allMembers() {
-    return this.#parts.membership.members().map(toUpdate);
+    const { membership } = this.#parts;
+    const { self, isSilent } = membership;
+    const members = membership.members();
+    return (isSilent ? members.filter(({ id }) => id !== self.id) : members).map(toUpdate);
+  }
+
+  /** How we sign our messages: nameless while another may have our id. */
+  get from(): string {
+    const { isSilent, self } = this.#parts.membership;
+    return isSilent ? '' : self.id;
   }
 
   recordsFor(id: string, bytesMax: number): OpaqueRecord[] {

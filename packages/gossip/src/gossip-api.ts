@@ -7,8 +7,10 @@ import type {
   RecordResolver,
   Startable,
 } from '@popmesh/contracts';
+import type { AnnouncementSource } from './announcement-writer.ts';
 import type { GossipConfig, GossipConfigInput } from './config.ts';
 import type { Member, MemberRole } from './member.ts';
+import type { MeshTimeView } from './mesh-time.ts';
 import type { RecordPersistence } from './persistence.ts';
 import type { GossipRecordTable } from './record-table.ts';
 import type { GossipHandlers, GossipTransport } from './transport.ts';
@@ -39,7 +41,17 @@ export interface GossipOptions {
   readonly metrics: Metrics;
 }
 
-export interface Gossip extends Startable {
+export interface Gossip extends Startable, AnnouncementSource {
+  /** What time it is in the mesh, and how far our clock is from it. */
+  readonly time: MeshTimeView;
+  /** Random, made with this object: tells two processes with one id apart. */
+  readonly process: bigint;
+  /** Why the last try to reconcile with somebody failed. */
+  readonly joinFailure: string | undefined;
+  /** Whether there are, or should be, other members. */
+  readonly expectsOthers: boolean;
+  /** We are leaving: a new process may take our id over. */
+  yieldId(): void;
   /** Empty until started; `forget` is for tombstones that are old enough. */
   readonly table: GossipRecordTable;
   /** To be served by the owner of the gRPC server; refuse with `unavailable` unless running. */

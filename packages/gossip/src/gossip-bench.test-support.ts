@@ -107,7 +107,7 @@ async function disk(): Promise<void> {
   const table = new GossipRecordTable({
     persistence: again,
     openEnvelope: (envelope) => openRecord(root.publicKey, envelope, cache),
-    clock: { now: Date.now } as never,
+    time: { now: Date.now } as never,
     logger: silentLogger,
     revisionAheadMaxMs: 1,
     recordsMax: 50_000,

@@ -15,6 +15,7 @@ export class GossipMetrics {
   readonly #dropped;
   readonly #health;
   readonly #records;
+  readonly #clockAhead;
   #droppedSeen = 0;
 
   constructor(metrics: Metrics) {
@@ -35,6 +36,10 @@ export class GossipMetrics {
       'popmesh_gossip_local_health',
       'Lifeguard multiplier: 1 is well, 9 is worst.',
     );
+    this.#clockAhead = metrics.gauge(
+      'popmesh_clock_ahead_ms',
+      'How far the wall clock is ahead of the median of the other members.',
+    );
     this.#records = metrics.gauge('popmesh_gossip_records', 'Records in the table.');
   }
 
@@ -49,6 +54,10 @@ export class GossipMetrics {
     this.#records.set(table.size);
     if (rumors.dropped > this.#droppedSeen) this.#dropped.add(rumors.dropped - this.#droppedSeen);
     this.#droppedSeen = rumors.dropped;
+  }
+
+  clockAhead(aheadMs: number | undefined): void {
+    if (aheadMs !== undefined) this.#clockAhead.set(aheadMs);
   }
 
   probed(outcome: string): void {

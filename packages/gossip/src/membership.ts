@@ -1,4 +1,4 @@
-import { type Random, shuffled } from '@popmesh/contracts';
+import { type PopmeshError, type Random, shuffled } from '@popmesh/contracts';
 import type { GossipConfig } from './config.ts';
 import { INCARNATION_MAX } from './limits.ts';
 import { LocalHealth } from './local-health.ts';
@@ -15,6 +15,14 @@ import { Suspicion } from './suspicion.ts';
 
 /** How often we raise our incarnation against another that says it is us. */
 const RIVAL_EVERY_MS = 1000;
+/** Rivals' addresses between two looks; more are not remembered. */
+const RIVALS_MAX = 8;
+
+/**
+ * `silent`: another may have our id, so we say nothing of ourselves and refute
+ * nothing. `yielding`: as we are leaving, a new process may take the id over.
+ */
+type Voice = 'speaking' | 'silent' | 'yielding';
 
 export interface Probe {
   readonly target: Member;
@@ -31,6 +39,8 @@ export interface ProbeResult {
   readonly refused: boolean;
   /** Whether at least one relay answered, with yes or no. */
   readonly relaysAnswered: boolean;
+  /** Why the target itself did not answer us. */
+  readonly failure?: PopmeshError;
 }
 
 interface Entry {
@@ -48,6 +58,9 @@ export class Membership {
   readonly #others = new Map<string, Entry>();
   readonly #order: ProbeOrder;
   #self: Member;
+  #voice: Voice = 'speaking';
+  /** Addresses, not ours, at which others believe us alive. */
+  #rivals: string[] = [];
   #changes: MemberChange[] = [];
   #probeAtMs = 0;
   #reconnectAtMs = 0;
@@ -78,6 +91,30 @@ export class Membership {
   /** Others that are alive or suspect. */
   live(): Member[] {
     return [...this.#others.values()].map((entry) => entry.member).filter(isLive);
+  }
+
+  get isSilent(): boolean {
+    return this.#voice === 'silent';
+  }
+
+  silence(): void {
+    this.#voice = 'silent';
+  }
+
+  /** From here on we say that we are alive, above all that was said of us. */
+  speak(): void {
+    if (this.#voice !== 'silent') return;
+    this.#voice = 'speaking';
+    this.#changeSelf({ ...this.#self });
+  }
+
+  yield(): void {
+    if (this.#voice === 'speaking') this.#voice = 'yielding';
+  }
+
+  /** Addresses heard since the last call. */
+  takeRivals(): string[] {
+    return this.#rivals.splice(0);
   }
 
   /** What happened since the last call, to tell listeners and to pass on. */
@@ -130,7 +167,17 @@ export class Membership {
 
   #hearOfSelf(statement: Member, nowMs: number): void {
     const self = this.#self;
-    if (self.state === 'left' || statement.incarnation < self.incarnation) return;
+    const elsewhere = statement.address !== self.address;
+    if (self.state === 'left') return;
+    if (this.#voice === 'silent') {
+      if (elsewhere && isLive(statement)) this.#noteRival(statement.address);
+      const incarnation = Math.min(INCARNATION_MAX, statement.incarnation + 1);
+      if (incarnation > self.incarnation) this.#self = { ...self, incarnation };
+      return;
+    }
+    if (statement.incarnation < self.incarnation) return;
+    if (this.#voice === 'yielding' && elsewhere) return;
+    if (elsewhere && isLive(statement)) this.#noteRival(statement.address);
     const same =
       statement.incarnation === self.incarnation &&
       statement.state === 'alive' &&
@@ -144,6 +191,12 @@ export class Membership {
     if (statement.state !== 'alive') this.health.worse();
     const incarnation = Math.min(INCARNATION_MAX, statement.incarnation + 1);
     this.#changeSelf({ ...self, incarnation });
+  }
+
+  #noteRival(address: string): void {
+    if (this.#rivals.length < RIVALS_MAX && !this.#rivals.includes(address)) {
+      this.#rivals.push(address);
+    }
   }
 
   #hearOf(statement: Member, nowMs: number): void {

@@ -19,6 +19,8 @@ export interface PusherParts {
   readonly clock: Clock;
   readonly config: GossipConfig;
   readonly signal: AbortSignal;
+  /** Which revision of our announcement a member holds, by an answer to what was sent then. */
+  readonly held: (id: string, revision: bigint, sentMs: number) => void;
   /** Keeps the promise until it ends, so that a stop can wait for it. */
   readonly track: (work: Promise<unknown>) => void;
 }
@@ -75,15 +77,18 @@ export class Pusher {
   }
 
   async #send({ target, records }: Push, timeoutMs: number): Promise<void> {
-    const { transport, exchange, membership, signal } = this.#parts;
+    const { transport, exchange, signal, clock, held } = this.#parts;
+    const sentMs = clock.monotonic();
     const request = {
-      from: membership.self.id,
+      from: exchange.from,
       records: exchange.signed(records),
       updates: exchange.updatesFor(target.id),
     };
     this.#busy.add(target.id);
     try {
-      await transport.call(target.address, 'push', request, { timeoutMs, signal });
+      const options = { timeoutMs, signal };
+      const answer = await transport.call(target.address, 'push', request, options);
+      if (request.from !== '') held(target.id, answer.heldAnnouncement, sentMs);
       exchange.acknowledged(target.id, records);
       this.#busy.delete(target.id);
       // What came up meanwhile was kept from it, because it was busy.

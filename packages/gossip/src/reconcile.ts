@@ -7,6 +7,8 @@ import type { GossipTransport } from './transport.ts';
 
 /** The calling side of anti-entropy: rounds until both tables are the same, or nothing moves. */
 
+const HELLO_MS_MAX = 3500;
+
 export interface ReconcileParts {
   readonly transport: GossipTransport;
   readonly exchange: Exchange;
@@ -23,19 +25,23 @@ export interface Reconciled {
 }
 
 export async function reconcile(address: string, parts: ReconcileParts): Promise<Reconciled> {
-  const { transport, exchange, table, selfId: from, options } = parts;
+  const { transport, exchange, table, selfId, options } = parts;
   /** Buckets that stay different whatever we do: one side refuses something in them. */
   const stuck = new Set<number>();
   let peer = '';
   let received = 0;
   let sent = 0;
   for (let round = 0; round < SYNC_ROUNDS_MAX; round++) {
+    const { from } = exchange;
     const members = exchange.allMembers();
     const digests = allDigests(table);
-    const answer = await transport.call(address, 'sync', { from, members, digests }, options);
+    const hello = { from, members, digests };
+    // Whoever does not answer the first word is told of sooner than a transfer may last.
+    const timeoutMs = round === 0 ? Math.min(options.timeoutMs, HELLO_MS_MAX) : options.timeoutMs;
+    const answer = await transport.call(address, 'sync', hello, { ...options, timeoutMs });
     peer = answer.from;
     exchange.takeUpdates(answer.members);
-    if (peer === from) break;
+    if (peer === selfId) break;
     const differing = answer.differingBuckets.filter((bucket) => !stuck.has(bucket));
     if (differing.length === 0) break;
 

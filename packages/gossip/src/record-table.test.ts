@@ -41,7 +41,7 @@ async function newTable(
       remove: (key, revision) => persistence.remove(key, revision),
     },
     openEnvelope,
-    clock,
+    time: clock,
     logger: silentLogger,
     revisionAheadMaxMs: 300_000,
     recordsMax,

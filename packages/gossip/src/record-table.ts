@@ -1,5 +1,4 @@
 import {
-  type Clock,
   compareBytes,
   type Logger,
   type MergeOutcome,
@@ -26,7 +25,8 @@ import type { RecordPersistence, StoredRecord } from './persistence.ts';
 export interface RecordTableOptions {
   readonly persistence: Pick<RecordPersistence, 'append' | 'remove'>;
   readonly openEnvelope: (envelope: Uint8Array) => OpaqueRecord;
-  readonly clock: Clock;
+  /** Of the mesh: a member whose own clock is wrong would refuse what all others take. */
+  readonly time: { now(): number };
   readonly logger: Logger;
   readonly revisionAheadMaxMs: number;
   readonly recordsMax: number;
@@ -194,8 +194,20 @@ export class GossipRecordTable implements RecordTable {
     if (isDurableKey(key)) await this.#options.persistence.remove(key, revision);
   }
 
+  /**
+   * Takes an own announcement back that the others did not take, so that one with
+   * a lower revision can follow.
+   */
+  withdraw(key: string): void {
+    const held = this.#records.get(key);
+    if (held === undefined || isDurableKey(key)) return;
+    this.#records.delete(key);
+    this.#sortedKeys = undefined;
+    this.digests.replace(held, undefined);
+  }
+
   #refuse({ key, revision }: OpaqueRecord): void {
-    const aheadMs = revisionTimeMs(revision) - this.#options.clock.now();
+    const aheadMs = revisionTimeMs(revision) - this.#options.time.now();
     if (aheadMs > this.#options.revisionAheadMaxMs) {
       throw new PopmeshError('peer_misbehaved', `${key} is ${aheadMs} ms in the future`, {
         hint: 'Set the clocks of all members: they differ by more than the limit.',

@@ -48,6 +48,23 @@ export class Seeds {
     return due.map((seed) => seed.address);
   }
 
+  /** Whether each was called at least once, and none is being called. */
+  get allTried(): boolean {
+    return this.#seeds.every(
+      ({ calling, attempts, memberId }) => !calling && (attempts > 0 || memberId !== undefined),
+    );
+  }
+
+  /** All are due now. */
+  again(): void {
+    for (const seed of this.#seeds) seed.nextMs = 0;
+  }
+
+  /** Whether one of them is, or may be, somebody else. */
+  expectOthers(selfId: string): boolean {
+    return this.#seeds.some(({ memberId }) => memberId !== selfId);
+  }
+
   reached(address: string, memberId: string, nowMs: number): void {
     const seed = this.#find(address);
     if (seed === undefined) return;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import {
+  compareBytes,
   HybridClock,
   noMetrics,
   type OpaqueRecord,
@@ -26,6 +27,7 @@ import {
   VirtualClock,
 } from '@popmesh/simulation';
 import {
+  AnnouncementWriter,
   createGossip,
   type Gossip,
   type GossipConfigInput,
@@ -61,6 +63,8 @@ export interface SimulatedMember {
   readonly highest: Map<string, bigint>;
   seeds: readonly string[];
   gossip: Gossip | undefined;
+  /** Of one that was started with `speak`. */
+  writer: AnnouncementWriter | undefined;
   /** Every state this member ever believed of another: `id:state`. */
   readonly beliefs: Set<string>;
 }
@@ -111,15 +115,42 @@ export class SimulatedMesh {
       highest: new Map(),
       seeds,
       gossip: undefined,
+      writer: undefined,
       beliefs: new Set(),
     };
     this.members.set(id, member);
     return member;
   }
 
-  async start(id: string): Promise<Gossip> {
-    const member = this.member(id);
-    const { address, clock, role, persistence, seeds } = member;
+  /** A second process with the id of a member: same identity, other address and disk. */
+  twin(name: string, id: string): SimulatedMember {
+    const { identity, role, seeds } = this.member(id);
+    const twin = { ...this.add(name, seeds, role), id, identity };
+    this.members.set(name, twin);
+    return twin;
+  }
+
+  /** As `start`, with an announcement that says which process wrote it. */
+  async speak(name: string): Promise<{ gossip: Gossip; writer: AnnouncementWriter }> {
+    const gossip = await this.start(name);
+    const member = this.member(name);
+    const own = new TextEncoder().encode(gossip.process.toString(16));
+    member.writer = new AnnouncementWriter({
+      gossip,
+      identity: member.identity,
+      key: nodeKey(member.id),
+      describe: () => own,
+      isOwn: (payload) => compareBytes(payload, own) === 0,
+      clock: member.clock,
+      logger: silentLogger,
+    });
+    member.writer.start();
+    return { gossip, writer: member.writer };
+  }
+
+  async start(name: string): Promise<Gossip> {
+    const member = this.member(name);
+    const { id, address, clock, role, persistence, seeds } = member;
     // A frozen event loop does not read its sockets either.
     const network = {
       send: (from: string, to: string, message: unknown) => this.network.send(from, to, message),
@@ -157,8 +188,9 @@ export class SimulatedMesh {
 
   /** As `kill -9`: no good-bye, nothing flushed by the caller. */
   async kill(id: string): Promise<void> {
-    const { gossip } = this.member(id);
+    const { gossip, writer } = this.member(id);
     this.member(id).gossip = undefined;
+    await writer?.stop();
     await gossip?.stop();
   }
 
@@ -252,7 +284,8 @@ export class SimulatedMesh {
 
   /** Also shows that a stop leaves no timer behind. */
   async stop(): Promise<void> {
-    const stops = this.running.map(({ member }) => this.kill(member.id));
+    const running = [...this.members].filter(([, { gossip }]) => gossip !== undefined);
+    const stops = running.map(([name]) => this.kill(name));
     await this.clock.advance(1);
     await Promise.all(stops);
     // Messages under way are the network's timers.

@@ -1,5 +1,6 @@
 import { type Clock, type Logger, PopmeshError, type Random } from '@popmesh/contracts';
 import type { GossipConfig } from './config.ts';
+import { FailureLog } from './failure-log.ts';
 import type { GossipMetrics } from './gossip-metrics.ts';
 import { SYNCS_AT_ONCE_MAX } from './limits.ts';
 import { isLive, type Member } from './member.ts';
@@ -19,11 +20,25 @@ export interface SyncerParts {
   readonly logger: Logger;
   readonly metrics: GossipMetrics;
   readonly track: (work: Promise<unknown>) => void;
+  /** Another member told us all that it knows. */
+  readonly answered: () => void;
+  /** All that we know of were called, and none answered. */
+  readonly nobodyAnswered: () => void;
+  /** Somebody with our id answers at an address that is not ours. */
+  readonly namesake: (address: string) => void;
 }
+
+/** Others that start along with us may need so long; a longer failure is worth a line. */
+const JOIN_GRACE_MS = 2000;
+
+const SILENT_SYNC_MS = 2000;
 
 export class Syncer {
   /** Whether one reconcile has succeeded since the start. */
   joined = false;
+  /** Why the last one failed. */
+  failure: string | undefined;
+  readonly #failures = new FailureLog(JOIN_GRACE_MS);
   readonly #parts: SyncerParts;
   readonly #seeds: Seeds;
   /** Waiting their turn, each once. */
@@ -40,6 +55,16 @@ export class Syncer {
   want(id: string): void {
     this.#wanted.add(id);
     this.#runWanted();
+  }
+
+  /** Whether a seed is, or may be, somebody else. */
+  get expectsOthers(): boolean {
+    return this.#seeds.expectOthers(this.#parts.membership.self.id);
+  }
+
+  /** We have something to say of ourselves: to all seeds, at once. */
+  greet(): void {
+    this.#seeds.again();
   }
 
   tick(nowMs: number): void {
@@ -62,8 +87,11 @@ export class Syncer {
   }
 
   #postpone(): void {
-    const { clock, config, random } = this.#parts;
-    this.#nextMs = clock.monotonic() + config.syncIntervalMs * (0.75 + random.float() / 2);
+    const { clock, config, random, membership } = this.#parts;
+    const { syncIntervalMs } = config;
+    // Nobody pushes to one that says nothing of itself.
+    const everyMs = membership.isSilent ? Math.min(SILENT_SYNC_MS, syncIntervalMs) : syncIntervalMs;
+    this.#nextMs = clock.monotonic() + everyMs * (0.75 + random.float() / 2);
   }
 
   /** Nodes first: a gateway may be gone at any time. */
@@ -88,6 +116,7 @@ export class Syncer {
         this.#sync(member.address).finally(() => {
           this.#running.delete(id);
           this.#runWanted();
+          this.#noticeSilence();
         }),
       );
     }
@@ -98,19 +127,36 @@ export class Syncer {
     const nowMs = this.#parts.clock.monotonic();
     if (done === undefined) this.#seeds.missed(address, nowMs);
     else this.#seeds.reached(address, done.peer, nowMs);
+    this.#noticeSilence();
+  }
+
+  #noticeSilence(): void {
+    const idle = this.#running.size === 0 && this.#wanted.size === 0;
+    if (!this.joined && idle && this.#seeds.allTried) this.#parts.nobodyAnswered();
   }
 
   async #sync(address: string): Promise<Reconciled | undefined> {
-    const { reconcile, logger, metrics, membership } = this.#parts;
+    const { reconcile, logger, metrics, membership, clock, answered, namesake } = this.#parts;
+    const startedMs = clock.monotonic();
     try {
       const done = await reconcile(address);
       metrics.synced('done');
-      if (done.peer !== membership.self.id) this.joined = true;
+      if (this.#failures.recovered(address)) logger.info('a member can be reached', { address });
+      if (done.peer !== membership.self.id) {
+        this.joined = true;
+        answered();
+      } else if (address !== membership.self.address) namesake(address);
       if (done.received + done.sent > 0) logger.debug('reconciled', { address, ...done });
       return done;
     } catch (caught) {
       metrics.synced('failed');
-      logger.debug('a reconcile failed', { address, code: PopmeshError.from(caught).code });
+      const { code, message } = PopmeshError.from(caught);
+      if (code === 'cancelled') return undefined;
+      this.failure = `${address}: ${message}`;
+      if (this.#failures.failed(address, message, startedMs, clock.monotonic())) {
+        const what = this.joined ? 'a member cannot be reached' : 'the mesh could not be joined';
+        logger.warn(what, { address, code, error: message });
+      }
       return undefined;
     }
   }

@@ -1,17 +1,18 @@
-import type { Clock, HybridClock, Logger, RecordTable, Timer } from '@popmesh/contracts';
+import type { Clock, Logger, Timer } from '@popmesh/contracts';
+import { type AnnouncementSource, AnnouncementWriter } from '@popmesh/gossip';
 import {
   create,
+  fromBinary,
   type MessageInitShape,
   NodeAnnouncementSchema,
   type NodeIdentity,
   nodeKey,
-  sealRecord,
   toBinary,
 } from '@popmesh/protocol';
 
 /**
- * Keeps this node's record in the table true: soon after something changed, and
- * for the load once a second at most. Changes within the debounce become one
+ * Keeps this node's record in the mesh true: soon after something changed, and
+ * for the load once a second at most. That it holds is the writer's work. Changes within the debounce become one
  * record, because a deploy of many functions would else be as many announcements.
  */
 
@@ -26,8 +27,7 @@ const LOAD_NEWS_BYTES_PER_MS = 16;
 
 export interface AnnouncerOptions {
   readonly identity: NodeIdentity;
-  readonly table: Pick<RecordTable, 'apply'>;
-  readonly hybridClock: HybridClock;
+  readonly gossip: AnnouncementSource & { readonly process: bigint };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly describe: () => Announcement;
@@ -42,14 +42,21 @@ export class Announcer {
   #announcedLoad = 0;
   #announcedAtMs = 0;
   #announcedBytes = 0;
-  #applying: Promise<void> = Promise.resolve();
+  readonly #writer: AnnouncementWriter;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
+    const { gossip, identity } = options;
+    this.#writer = new AnnouncementWriter({
+      ...options,
+      key: nodeKey(identity.id),
+      describe: () => this.#describe(),
+      isOwn: (payload) => processOf(payload) === gossip.process,
+    });
   }
 
   start(): void {
-    void this.announceNow();
+    this.#writer.start();
     this.#tick();
   }
 
@@ -64,33 +71,28 @@ export class Announcer {
 
   /** Resolves when the record is in the table; never throws. */
   announceNow(): Promise<void> {
-    this.#applying = this.#applying.then(async () => {
-      const { identity, table, hybridClock, clock, logger, describe } = this.#options;
-      try {
-        const announcement = describe();
-        const payload = toBinary(
-          NodeAnnouncementSchema,
-          create(NodeAnnouncementSchema, announcement),
-        );
-        this.#announcedLoad = announcement.load ?? 0;
-        this.#announcedAtMs = clock.monotonic();
-        this.#announcedBytes = payload.length;
-        await table.apply(
-          sealRecord(identity, nodeKey(identity.id), hybridClock.next(), payload),
-          'local',
-        );
-      } catch (error) {
-        logger.error('this node could not announce itself', { error });
-      }
-    });
-    return this.#applying;
+    return this.#writer.announce();
+  }
+
+  /** Whether another member holds an announcement of this process. */
+  get isHeld(): boolean {
+    return this.#writer.isHeld;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#debounce?.cancel();
     this.#ticker?.cancel();
-    await this.#applying;
+    await this.#writer.stop();
+  }
+
+  #describe(): Uint8Array {
+    const announcement = this.#options.describe();
+    const payload = toBinary(NodeAnnouncementSchema, create(NodeAnnouncementSchema, announcement));
+    this.#announcedLoad = announcement.load ?? 0;
+    this.#announcedAtMs = this.#options.clock.monotonic();
+    this.#announcedBytes = payload.length;
+    return payload;
   }
 
   #tick(): void {
@@ -102,5 +104,13 @@ export class Announcer {
       if (due && Math.abs(load - this.#announcedLoad) >= LOAD_STEP) void this.announceNow();
       this.#tick();
     });
+  }
+}
+
+function processOf(payload: Uint8Array): bigint | undefined {
+  try {
+    return fromBinary(NodeAnnouncementSchema, payload).process;
+  } catch {
+    return undefined;
   }
 }

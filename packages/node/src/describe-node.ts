@@ -1,15 +1,21 @@
+import type { ReadinessState } from '@popmesh/gossip';
 import type { Announcement } from './announcer.ts';
 import type { NodeConfig } from './config.ts';
-import type { NodeState } from './readiness.ts';
 import type { Failure } from './reconciler.ts';
 
 /** What this node says of itself, from the states of its parts. Pure. */
 
 const FAILURE_MESSAGE_LENGTH_MAX = 300;
+const REASON_LENGTH_MAX = 300;
 
 export interface NodeFacts {
   readonly config: NodeConfig;
-  readonly state: NodeState;
+  readonly state: ReadinessState;
+  /** Undefined while it is ready. */
+  readonly notReadyReason: string | undefined;
+  readonly process: bigint;
+  /** Undefined: not known yet. */
+  readonly clockAheadMs: number | undefined;
   readonly apiAddress: string;
   readonly meshAddress: string;
   readonly pid: number;
@@ -34,6 +40,9 @@ export function describeNode(facts: NodeFacts): Announcement {
     apiAddress: facts.apiAddress,
     meshAddress: facts.meshAddress,
     state: facts.state,
+    notReadyReason: (facts.notReadyReason ?? '').slice(0, REASON_LENGTH_MAX),
+    process: facts.process,
+    clockAheadMs: BigInt(facts.clockAheadMs ?? 0),
     pid: facts.pid,
     softwareVersion: facts.softwareVersion,
     dataPlanes: facts.dataPlanes.map(({ namespace, address }) => ({

@@ -40,6 +40,8 @@ export interface NodeControlOptions {
   readonly audit: AuditLog;
   readonly nats: () => Status['nats'];
   readonly notReady: () => string | undefined;
+  /** Throws while what is stamped here would be refused by the others: see `Standing`. */
+  readonly mayWrite: (signal?: AbortSignal) => Promise<void>;
   readonly metrics: ExposedMetrics;
   readonly logger: Logger;
 }
@@ -64,6 +66,7 @@ export class NodeControl implements Control {
     const { routes } = manifest.config;
     this.#refuseWhenDraining();
     hosts.check(namespace, routes);
+    await this.#options.mayWrite();
     const digest = sha256Hex(component);
     const prepared = await runtime.prepare(
       { digest, load: async () => component },
@@ -122,6 +125,7 @@ export class NodeControl implements Control {
   async rollback(fn: FunctionId, version: number | undefined, actor: Actor): Promise<Deployed> {
     const { registry, audit, publisher, hosts } = this.#options;
     this.#refuseWhenDraining();
+    await this.#options.mayWrite();
     const before = this.#existing(fn);
     const { value: changed, published } = await hosts.withClaims(
       { fn, routes: routesAfterRollback(before, version), strict: false },
@@ -153,6 +157,7 @@ export class NodeControl implements Control {
   async remove(fn: FunctionId, actor: Actor): Promise<Deleted> {
     const { registry, audit, publisher, hosts } = this.#options;
     this.#refuseWhenDraining();
+    await this.#options.mayWrite();
     const view = this.#existing(fn);
     const { value, released } = await hosts.withReleases(view, actor, async () => {
       const removed = await registry.remove(fn);

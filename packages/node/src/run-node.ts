@@ -1,5 +1,5 @@
 import { flushCompileCache } from 'node:module';
-import { PopmeshError } from '@popmesh/contracts';
+import { type Clock, PopmeshError } from '@popmesh/contracts';
 import { createLogger, createMetrics, realClock, realRandom, runDaemon } from '@popmesh/daemon';
 import { loadNodeConfig, type NodeConfig } from './config.ts';
 import { startNode } from './start-node.ts';
@@ -13,7 +13,12 @@ const DRAIN_MARGIN_MS = 2000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export async function runNode(file: string, env: Environment): Promise<never> {
+/** `clock` is for tests that need a machine whose clock is wrong. */
+export async function runNode(
+  file: string,
+  env: Environment,
+  clock: Clock = realClock,
+): Promise<never> {
   const config = load(file, env);
   const logger = createLogger({
     name: 'popmesh-node',
@@ -34,7 +39,7 @@ export async function runNode(file: string, env: Environment): Promise<never> {
       const node = await startNode(
         config,
         {
-          clock: realClock,
+          clock,
           random: realRandom,
           logger,
           metrics: createMetrics(),
@@ -52,6 +57,9 @@ export async function runNode(file: string, env: Environment): Promise<never> {
       flushCompileCache();
       return {
         ready: { ...node.ready, state: node.state },
+        notReady: () => node.notReady(),
+        whenReady: node.whenReady,
+        whenLost: node.whenLost,
         drain: () => node.drain(),
         stop: () => node.stop(),
         reload: async () => {

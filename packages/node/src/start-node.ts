@@ -1,13 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactFetcher, ChunkStore } from '@popmesh/artifacts';
-import { type Clock, HybridClock, type Logger, type Random } from '@popmesh/contracts';
+import type { Clock, Logger, PopmeshError, Random } from '@popmesh/contracts';
 import { Closing, type ExposedMetrics, holdFolder, type Reloaded } from '@popmesh/daemon';
-import { createGossip, diskPersistence, GrpcGossipTransport } from '@popmesh/gossip';
+import {
+  createGossip,
+  diskPersistence,
+  GrpcGossipTransport,
+  Readiness,
+  type ReadinessState,
+  Standing,
+} from '@popmesh/gossip';
 import {
   CertificateCache,
   Mesh,
-  nodeKey,
   openRecord,
   readIdentityFile,
   readTlsFiles,
@@ -36,9 +42,9 @@ import { NodeControl } from './node-control.ts';
 import { PeerChunkSources } from './peer-chunk-sources.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Publisher } from './publisher.ts';
-import { type NodeState, untilReady } from './readiness.ts';
 import { LiveSettings } from './reload.ts';
 import { chunksInUse, Retention } from './retention.ts';
+import { WriteClock } from './write-clock.ts';
 
 /**
  * The composition root: builds the node from the bottom up, and introduces the
@@ -57,9 +63,13 @@ export interface NodeDeps {
 
 export interface RunningNode {
   readonly ready: { readonly id: string; readonly api: string; readonly mesh: string };
-  /** Resolves when the functions of the disk are served; until then `/readyz` says 503. */
+  /** Resolves when it is ready for the first time, or stopped; until then `/readyz` says 503. */
   readonly whenReady: Promise<void>;
-  readonly state: NodeState;
+  /** Resolves when this process must end: another has its id, and stays. */
+  readonly whenLost: Promise<PopmeshError>;
+  /** Why it is not ready; undefined when it is. */
+  notReady(): string | undefined;
+  readonly state: ReadinessState;
   drain(): Promise<void>;
   /** Takes over what may change while it runs. Throws `invalid_config`, and nothing has changed. */
   reload(next: NodeConfig): Promise<Reloaded>;
@@ -84,9 +94,7 @@ async function build(
   const logger = deps.logger.child({ node: config.id });
   const folder = (name: string): string => join(config.dataDir, name);
   const self = { id: config.id, pop: config.pop.code };
-  const over = new AbortController();
   const startedAtMs = clock.now();
-  let state: NodeState = 'starting';
 
   // Who we are, and whom we believe.
   // Executors with users of their own pass through to what is theirs; nobody lists it, and what
@@ -140,9 +148,7 @@ async function build(
   const { table } = gossip;
 
   // The registry is gossip's table, read as functions; JetStream carries the same records.
-  const hybridClock = new HybridClock(clock);
-  // A wall clock that was set back must not make us speak below what we said before.
-  hybridClock.observe(table.get(nodeKey(config.id))?.revision ?? 0n);
+  const hybridClock = new WriteClock(clock, () => standing.refusal());
   const registry = new Registry({
     table,
     identity,
@@ -152,7 +158,14 @@ async function build(
   });
   const hostRecords = new HostRecords({ table, registry, identity, clock: hybridClock, logger });
   closing.add('hosts', 100, async () => hostRecords.stop());
-  const knewFunctions = registry.list().length > 0;
+  const standing = new Standing({
+    id: config.id,
+    gossip,
+    isHeld: () => announcer.isHeld,
+    mustBeHeld: true,
+    mayServeAlone: registry.list().length > 0,
+    clock,
+  });
   const replication =
     config.nats === undefined
       ? undefined
@@ -215,7 +228,14 @@ async function build(
   closing.add('apply loop', 5000, () => applyLoop.stop());
 
   // The control API.
-  const notReady = (): string | undefined => (state === 'ready' ? undefined : state);
+  const readiness = new Readiness({
+    standing,
+    settled: () => applyLoop.settled(),
+    unsettledReason: 'the functions that are known are not all ready yet',
+    clock,
+    logger,
+    onChanged: () => void announcer.announceNow(),
+  });
   const publisher = new Publisher({ replication, store, clock, logger });
   const hosts = new HostControl({
     config: config.hosts,
@@ -238,7 +258,8 @@ async function build(
       meshLogs: new MeshLogs({ self, hub: logs, view, clients, clock, logger }),
       audit,
       nats: () => ({ enabled: replication !== undefined, ...definedOf(natsStatus()) }),
-      notReady,
+      notReady: () => readiness.reason,
+      mayWrite: (signal) => standing.mayWrite(signal),
       metrics,
       logger,
     }),
@@ -269,12 +290,14 @@ async function build(
   // What the others learn of us.
   const announcer = new Announcer({
     identity,
-    table,
-    hybridClock,
+    gossip,
     describe: () =>
       describeNode({
         config,
-        state,
+        state: readiness.state,
+        notReadyReason: readiness.reason,
+        process: gossip.process,
+        clockAheadMs: gossip.time.aheadMs(),
         apiAddress,
         meshAddress,
         pid: deps.pid,
@@ -325,24 +348,11 @@ async function build(
     .append({ action: 'start', who: config.id, what: packageJson.version, from: 'local' })
     .catch((error) => logger.error('the start could not be audited', { error }));
 
-  const mustAsk = !knewFunctions && config.mesh.seeds.length > 0;
-  const whenReady = untilReady({
-    settled: () => applyLoop.settled(),
-    joined: mustAsk ? () => gossip.joined : undefined,
-    clock,
-    signal: over.signal,
-  }).then(
-    async () => {
-      if (state === 'starting') state = 'ready';
-      await announcer.announceNow();
-    },
-    () => {},
-  );
+  readiness.start();
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    over.abort();
-    state = 'stopped';
+    readiness.stop();
     await audit
       .append({ action: 'stop', who: config.id, what: packageJson.version, from: 'local' })
       .catch((error) => logger.error('the stop could not be audited', { error }));
@@ -352,14 +362,17 @@ async function build(
 
   return {
     ready: { id: config.id, api: apiAddress, mesh: meshAddress },
-    whenReady,
+    whenReady: readiness.whenReady,
+    whenLost: readiness.whenLost,
+    notReady: () => readiness.reason,
     get state() {
-      return state;
+      return readiness.state;
     },
     reload: (next) => live.reload(next, { credentials: tls, api }),
     drain: async () => {
-      state = 'draining';
+      readiness.drain();
       await announcer.announceNow();
+      gossip.yieldId();
       // Until the gateways have heard of it they still send, and are still answered.
       await clock.sleep(config.drain.noticeMs);
       await runtime.drain();

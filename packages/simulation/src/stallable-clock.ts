@@ -11,6 +11,7 @@ const READ_AFTER_MS = 1e-6;
 export class StallableClock implements Clock {
   readonly #world: Clock;
   #stalledUntilMs = 0;
+  #wallAheadMs = 0;
 
   constructor(world: Clock) {
     this.#world = world;
@@ -18,6 +19,11 @@ export class StallableClock implements Clock {
 
   stall(ms: number): void {
     this.#stalledUntilMs = this.#world.monotonic() + ms;
+  }
+
+  /** Moves the wall clock of this node alone. */
+  jumpWall(ms: number): void {
+    this.#wallAheadMs += ms;
   }
 
   /** Runs now, or at the end of the stall. */
@@ -35,7 +41,7 @@ export class StallableClock implements Clock {
   }
 
   now(): number {
-    return this.#world.now();
+    return this.#world.now() + this.#wallAheadMs;
   }
 
   monotonic(): number {

@@ -92,7 +92,6 @@ export class Executor {
             }),
         }),
       (directory) => this.#repairs.of(directory),
-      (directories) => this.#supply.keepOnly(this.#loader.keepOnly(directories)),
     );
     this.#dataPlane = new DataPlane({ routes: this.#routes, config, clock, random });
     this.#watch = new Watch({

@@ -90,6 +90,13 @@ export declare type PingRequest = Message<"popmesh.v1.PingRequest"> & {
    * @generated from field: fixed64 process = 5;
    */
   process: bigint;
+
+  /**
+   * When the process started; between two with one id, the younger gives way.
+   *
+   * @generated from field: uint64 started_at_ms = 6;
+   */
+  startedAtMs: bigint;
 };
 
 /**
@@ -137,6 +144,18 @@ export declare type PingResponse = Message<"popmesh.v1.PingResponse"> & {
    * @generated from field: fixed64 process = 6;
    */
   process: bigint;
+
+  /**
+   * @generated from field: uint64 started_at_ms = 7;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * The one that answers does not hold its id: it waits for it, or is leaving. Another may have it.
+   *
+   * @generated from field: bool yields_id = 8;
+   */
+  yieldsId: boolean;
 };
 
 /**
@@ -222,6 +241,12 @@ export declare const PushRequestSchema: GenMessage<PushRequest>;
  * @generated from message popmesh.v1.PushResponse
  */
 export declare type PushResponse = Message<"popmesh.v1.PushResponse"> & {
+  /**
+   * As in PingResponse, after the pushed records were looked at.
+   *
+   * @generated from field: uint64 held_announcement = 1;
+   */
+  heldAnnouncement: bigint;
 };
 
 /**
@@ -517,7 +542,7 @@ export declare type NodeAnnouncement = Message<"popmesh.v1.NodeAnnouncement"> & 
   meshAddress: string;
 
   /**
-   * starting, ready, draining.
+   * starting, ready, not_ready, draining.
    *
    * @generated from field: string state = 9;
    */
@@ -751,6 +776,23 @@ export declare type GatewayAnnouncement = Message<"popmesh.v1.GatewayAnnouncemen
    * @generated from field: string domain = 10;
    */
   domain: string;
+
+  /**
+   * As in NodeAnnouncement.
+   *
+   * @generated from field: fixed64 process = 11;
+   */
+  process: bigint;
+
+  /**
+   * @generated from field: string not_ready_reason = 12;
+   */
+  notReadyReason: string;
+
+  /**
+   * @generated from field: sint64 clock_ahead_ms = 13;
+   */
+  clockAheadMs: bigint;
 };
 
 /**
