@@ -60,7 +60,8 @@ export class DataPlane {
 
   handle(head: RequestHead, exchange: Exchange): void {
     try {
-      if (this.draining) exchange.closeAfter();
+      if (this.draining || head.refusal !== undefined) exchange.closeAfter();
+      if (head.refusal !== undefined) throw head.refusal;
       this.#accept(head, exchange);
     } catch (caught) {
       exchange.dropBody();

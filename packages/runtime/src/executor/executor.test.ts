@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { Harness } from '../testing/harness.ts';
@@ -31,6 +33,33 @@ describe('one function in a real executor process', () => {
     const bare = await fetch(`http://${host}:${port}/default/hello?x=1`);
     assert.equal(bare.status, 404);
     assert.equal(bare.headers.get('popmesh-error'), null);
+  });
+
+  test('a head with two meanings is refused, and what comes behind it is not read', async () => {
+    const { host, port } = harness.address();
+    const raw = async (head: string): Promise<string> => {
+      const socket = connect(port, host);
+      let text = '';
+      socket.on('data', (part) => {
+        text += part.toString('latin1');
+      });
+      socket.on('error', () => {});
+      socket.write(`${head}\r\nGET /default/hello/hello HTTP/1.1\r\nHost: a\r\n\r\n`, 'latin1');
+      await once(socket, 'close');
+      return text;
+    };
+    for (const [head, status] of [
+      ['GET /default/hello/hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n', 400],
+      ['GET http://b/default/hello/hello HTTP/1.1\r\nHost: a\r\n', 400],
+      ['TRACE /default/hello/hello HTTP/1.1\r\nHost: a\r\n', 501],
+    ] as const) {
+      const answer = await raw(head);
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), head);
+      assert.equal(answer.split('HTTP/1.1 ').length, 2, head);
+    }
+    // A host that would be the beginning of another path.
+    const odd = await harness.call(FN, '/url', { headers: { host: 'a/default/other?' } });
+    assert.deepEqual([odd.status, odd.code], [400, 'invalid_argument']);
   });
 
   test('an unknown function is named as such', async () => {

@@ -20,6 +20,8 @@ export class RequestHead {
   contentLength = -1;
   chunked = false;
   lines = '';
+  /** Why nobody may be given this request; node:http takes some that the gateway refuses. */
+  refusal: PopmeshError | undefined = undefined;
 }
 
 export const CONTROL = 'popmesh-';
@@ -47,21 +49,35 @@ export function readRequestHead(
   head.method = method ?? 'GET';
   head.target = target ?? '/';
   let lines = '';
+  let hosts = 0;
+  let codings = '';
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase();
     const value = raw[i + 1] as string;
     if (name.startsWith(CONTROL) && readControl(head, name, value)) continue;
     if (HOP_BY_HOP.has(name)) {
-      if (name === 'transfer-encoding') head.chunked = true;
+      if (name === 'transfer-encoding') codings += `${value},`;
       continue;
     }
-    if (name === 'host') head.host = value;
-    else if (name === 'content-length') head.contentLength = Number(value);
+    if (name === 'host') {
+      head.host = value;
+      hosts++;
+    } else if (name === 'content-length') head.contentLength = Number(value);
     lines += `${name}: ${value}\n`;
   }
   head.lines = lines;
+  head.chunked = codings !== '';
+  if (hosts > 1) head.refusal = invalid('There is more than one Host header');
+  else if (!head.target.startsWith('/')) head.refusal = invalid('The target must be a path');
+  else if (head.chunked && codings.toLowerCase() !== 'chunked,') {
+    head.refusal = invalid('Transfer-Encoding must be "chunked", once');
+  } else if (head.method === 'TRACE') {
+    head.refusal = new PopmeshError('unimplemented', 'popmesh does not serve TRACE');
+  }
   return head;
 }
+
+const invalid = (message: string): PopmeshError => new PopmeshError('invalid_argument', message);
 
 /** True when the header was for us; the other `popmesh-*` are ordinary ones. */
 export function readControl(head: RequestHead, name: string, value: string): boolean {
@@ -89,6 +105,7 @@ export function readControl(head: RequestHead, name: string, value: string): boo
 /** Nothing here that URL parsing would change. */
 const PLAIN_TARGET = /^\/[A-Za-z0-9_~!$&()*+,;=:@/?.%-]*$/;
 const DOT_SEGMENT = /\/\.|%2e/i;
+const NOT_IN_HOST = /[/?#@\\\s]/;
 const PLAIN_HOST = /^[a-z0-9.-]+(?::\d{1,5})?$/;
 
 /** The absolute URL the guest sees, normalised. */
@@ -96,8 +113,9 @@ export function absoluteUrl(scheme: string, host: string, target: string): strin
   const url = `${scheme}://${host === '' ? 'localhost' : host}${target}`;
   const plain = PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target);
   if (plain && PLAIN_HOST.test(host) && !NUMERIC_OR_DEFAULT.test(host)) return url;
-  const parsed = URL.parse(url);
-  if (parsed === null) throw new PopmeshError('invalid_argument', 'The request has no valid URL');
+  // A host that brings a path or a name of its own along would be another URL.
+  const parsed = NOT_IN_HOST.test(host) ? null : URL.parse(url);
+  if (parsed === null) throw invalid('The request has no valid URL');
   return parsed.href;
 }
 

@@ -83,12 +83,16 @@ const traps = fc.constantFrom(
   ['Upgrade', 'h2c'],
   ['Expect', '100-continue'],
   ['Host', 'b.example'],
+  ['host', 'a.example'],
   ['TE', 'trailers'],
   ['Keep-Alive', 'timeout=5'],
 );
 const requests = fc
   .record({
-    method: fc.oneof({ weight: 8, arbitrary: methods }, fc.constantFrom('get', 'CONNECT', 'G T')),
+    method: fc.oneof(
+      { weight: 8, arbitrary: methods },
+      fc.constantFrom('get', 'CONNECT', 'TRACE', 'G T'),
+    ),
     target: fc.oneof(
       { weight: 8, arbitrary: targets },
       fc.constantFrom('http://a/b', '*', 'a:80', '/a#b', '/é', '/a\tb', ''),
@@ -201,6 +205,24 @@ describe('plain requests', () => {
       get('X: a\r\n'.repeat(PLAIN_LIMITS.headersMax)),
     ]) {
       assert.equal(plain(text), undefined, JSON.stringify(text.slice(0, 80)));
+    }
+  });
+
+  test('what neither may serve is left to node:http, and refused behind it', async () => {
+    for (const [text, code] of [
+      ['GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', 'invalid_argument'],
+      ['GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhOST: b\r\n\r\n', 'invalid_argument'],
+      ['GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n', 'invalid_argument'],
+      ['OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 'invalid_argument'],
+      ['TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 'unimplemented'],
+      [
+        'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+        'invalid_argument',
+      ],
+    ] as const) {
+      assert.equal(plain(text), undefined, text);
+      const head = (await judged(text))?.head;
+      assert.equal(head?.refusal?.code, code, text);
     }
   });
 
