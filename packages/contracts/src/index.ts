@@ -1,3 +1,4 @@
+export * from './client-address.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './host-name.ts';

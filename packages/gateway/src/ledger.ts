@@ -1,5 +1,4 @@
-import { PopmeshError } from '@popmesh/contracts';
-import { clientKey } from './client-address.ts';
+import { clientKey, PopmeshError } from '@popmesh/contracts';
 import type { LimitsConfig } from './config.ts';
 import { Holdings } from './holdings.ts';
 import type { Traffic } from './traffic.ts';

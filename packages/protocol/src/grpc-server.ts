@@ -1,3 +1,4 @@
+import type { Http2Server } from 'node:http2';
 import type { DescMessage, DescService, MessageInitShape } from '@bufbuild/protobuf';
 import {
   type handleServerStreamingCall,
@@ -7,6 +8,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { PopmeshError } from '@popmesh/contracts';
+import { ConnectionGuard } from './connection-guard.ts';
 import { toServiceError } from './grpc-errors.ts';
 import { type HandlerContext, type ServiceHandlers, serviceDefinition } from './grpc-service.ts';
 import { GRPC_MESSAGE_BYTES_MAX } from './limits.ts';
@@ -74,6 +76,8 @@ export interface GrpcServerOptions<S extends DescService> {
   readonly host: string;
   readonly port: number;
   readonly credentials?: ServerCredentials;
+  /** Bounds of connections; those of the mesh port by default. */
+  readonly guard?: ConnectionGuard;
 }
 
 /** Throws `address_in_use` when the port is taken. */
@@ -109,6 +113,8 @@ export async function startGrpcServer<S extends DescService>(
       },
     );
   });
+  const guard = options.guard ?? new ConnectionGuard();
+  for (const listener of listenersOf(server)) guard.watch(listener);
   let stopped: Promise<void> | undefined;
   return {
     address: `${options.host}:${port}`,
@@ -127,4 +133,13 @@ export async function startGrpcServer<S extends DescService>(
       return stopped;
     },
   };
+}
+
+/** grpc-js shows them to nobody; its version is pinned, and a test fails when they are elsewhere. */
+function listenersOf(server: Server): Http2Server[] {
+  const { http2Servers } = server as unknown as { http2Servers?: Map<Http2Server, unknown> };
+  const listeners = [...(http2Servers?.keys() ?? [])];
+  if (listeners.length === 0)
+    throw new PopmeshError('internal', 'grpc-js keeps its listeners elsewhere');
+  return listeners;
 }
