@@ -73,30 +73,21 @@ function moveStack(snapshot: Snapshot): void {
 }
 
 /**
- * Where the engine keeps its limit. `JSRuntime` has, one after the other, an empty list of jobs
- * (two pointers to itself), two more words, `stack_size` (0), `stack_top`, which is an address at
- * the top of the stack, and `stack_limit` (0). No other place of a snapshot looks like that.
+ * Where the engine keeps its limit. `JSRuntime` has, one after the other, `stack_size` (0),
+ * `stack_top`, an address at the top of the stack, `stack_limit` (0), and `current_exception`, of
+ * which there is none (0 and 4). It is the first thing that the engine allocates, so what an
+ * author's code has made of memory comes after it.
  */
 function addressOfLimit(snapshot: Snapshot): number {
   const words = new Uint32Array(contentOf(snapshot).buffer);
   const top = snapshot.stackPointer;
-  const places: number[] = [];
-  for (let at = top / 4 + 5; at + 1 < words.length; at++) {
+  for (let at = top / 4 + 1; at + 3 < words.length; at++) {
     const stackTop = words[at] ?? 0;
     if (stackTop >= top || stackTop < top - FIRST_FRAMES_BYTES) continue;
-    const list = (at - 5) * 4;
-    const isRuntime =
-      words[at - 5] === list &&
-      words[at - 4] === list &&
-      words[at - 1] === 0 &&
-      words[at + 1] === 0;
-    if (isRuntime) places.push((at + 1) * 4);
+    const around = [words[at - 1], words[at + 1], words[at + 2], words[at + 3]];
+    if (around.join() === '0,0,0,4') return (at + 1) * 4;
   }
-  const [place] = places;
-  if (place === undefined || places.length > 1) {
-    throw unknownEngine(`${places.length} places for the limit of the stack`);
-  }
-  return place;
+  throw unknownEngine('there is no limit of the stack');
 }
 
 const unknownEngine = (why: string): PopmeshError =>
