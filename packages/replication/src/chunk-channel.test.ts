@@ -20,6 +20,8 @@ function world() {
     onTrouble: () => {
       seen.troubles++;
     },
+    onFilled: () => {},
+    onUnfilled: () => {},
   });
   return { clock, channel, seen };
 }

@@ -27,7 +27,9 @@ export class ChunkChannel {
   readonly #logger: Logger;
   readonly #publishWaitMs: number;
   readonly #stopping: AbortSignal;
-  readonly #onTrouble: () => void;
+  readonly #onTrouble: (problem?: string) => void;
+  readonly #onFilled: () => void;
+  readonly #onUnfilled: (problem: string) => void;
   readonly #writes: BoundedPool<ChunkWrite>;
   #connected: Connected | undefined;
   #supply: ChunkSupply | undefined;
@@ -41,14 +43,19 @@ export class ChunkChannel {
     logger: Logger;
     publishWaitMs: number;
     stopping: AbortSignal;
-    /** A write failed: time to compare. */
-    onTrouble: () => void;
+    /** Time to compare; a write failed when there is a problem. */
+    onTrouble: (problem?: string) => void;
+    /** All chunks in use are in the stream. */
+    onFilled: () => void;
+    onUnfilled: (problem: string) => void;
   }) {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#publishWaitMs = options.publishWaitMs;
     this.#stopping = options.stopping;
     this.#onTrouble = options.onTrouble;
+    this.#onFilled = options.onFilled;
+    this.#onUnfilled = options.onUnfilled;
     this.#writes = new BoundedPool(SEED_CONCURRENCY, CHUNK_WRITES_WAITING_MAX, (write) =>
       this.#write(write),
     );
@@ -121,7 +128,7 @@ export class ChunkChannel {
     } catch (caught) {
       const error = fromNatsError(caught, 'publish of a chunk');
       settle(error.code === 'payload_too_large' ? error : this.#later());
-      if (error.code !== 'payload_too_large') this.#onTrouble();
+      if (error.code !== 'payload_too_large') this.#onTrouble(error.message);
     }
   }
 
@@ -145,9 +152,11 @@ export class ChunkChannel {
       if (!this.#fillWanted) this.#pending = absent;
       // More became missing meanwhile.
       else this.#onTrouble();
+      this.#onFilled();
     } catch (caught) {
       this.#fillWanted = true;
       this.#complain('the chunk stream could not be filled yet', caught, ended);
+      if (!ended.aborted) this.#onUnfilled(fromNatsError(caught, 'chunks').message);
       return;
     }
     // Who was not introduced to a supply does not know what is in use.

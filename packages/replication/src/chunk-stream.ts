@@ -9,9 +9,9 @@ import {
 } from 'nats';
 import type { ReplicationConfig } from './config.ts';
 import {
-  isAlreadyWritten,
   isMessageMissing,
   isNobodyThere,
+  isRefusedByStore,
   isStreamMissing,
   isStreamTaken,
 } from './nats-errors.ts';
@@ -105,8 +105,16 @@ export class ChunkStream {
         expect: { streamName: this.#names.chunkStream },
       });
     } catch (caught) {
-      if (!isAlreadyWritten(caught)) throw caught;
+      if (!isRefusedByStore(caught) || !(await this.#has(digest))) throw caught;
     }
+  }
+
+  async #has(digest: string): Promise<boolean> {
+    const subject = this.#names.chunkSubject(digest);
+    const { state } = await this.#manager.streams.info(this.#names.chunkStream, {
+      subjects_filter: subject,
+    });
+    return (state.subjects?.[subject] ?? 0) > 0;
   }
 
   /** From any replica where the stream allows it: the bytes never change. */

@@ -64,6 +64,7 @@ export interface DialDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly backoff: Backoff;
+  readonly onFailed: (reason: string) => void;
 }
 
 /** Rejects only when `signal` aborts. */
@@ -78,11 +79,13 @@ export async function dial(
       return await dialOnce(config, clock, signal);
     } catch (caught) {
       signal.throwIfAborted();
+      const reason = fromNatsError(caught, 'connect').message;
+      dependencies.onFailed(reason);
       // The first failure is news, the hundredth is not.
       const level = attempt === 1 ? 'warn' : 'debug';
       logger[level]('NATS cannot be reached; serving goes on, and dialling too', {
         attempt,
-        error: fromNatsError(caught, 'connect').message,
+        error: reason,
       });
     }
     await clock.sleep(backoff.next(), signal);

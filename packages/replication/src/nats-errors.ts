@@ -7,7 +7,7 @@ const STREAM_NOT_FOUND = 10059;
 const STREAM_NAME_IN_USE = 10058;
 const NO_MESSAGE_FOUND = 10037;
 const WRONG_LAST_SEQUENCE = 10071;
-const SUBJECT_ALREADY_FULL = 10077;
+const STORE_REFUSED = 10077;
 
 const apiCode = (caught: unknown): number | undefined =>
   caught instanceof NatsError ? caught.api_error?.err_code : undefined;
@@ -19,9 +19,8 @@ export const isStreamMissing = (caught: unknown): boolean => apiCode(caught) ===
 export const isStreamTaken = (caught: unknown): boolean => apiCode(caught) === STREAM_NAME_IN_USE;
 export const isWrongSequence = (caught: unknown): boolean =>
   apiCode(caught) === WRONG_LAST_SEQUENCE;
-/** The write-once stream already has this subject. */
-export const isAlreadyWritten = (caught: unknown): boolean =>
-  apiCode(caught) === SUBJECT_ALREADY_FULL;
+/** The store did not take it: it has one of this subject, or it is full. One number for all of that. */
+export const isRefusedByStore = (caught: unknown): boolean => apiCode(caught) === STORE_REFUSED;
 
 /** The stream answers, and has no such message. */
 export const isMessageMissing = (caught: unknown): boolean =>

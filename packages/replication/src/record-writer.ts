@@ -22,7 +22,7 @@ export class RecordWriter {
   readonly #logger: Logger;
   readonly #publishWaitMs: number;
   readonly #stopping: AbortSignal;
-  readonly #onTrouble: () => void;
+  readonly #onTrouble: (problem: string) => void;
   readonly #onWritten: () => void;
   readonly #pendingGauge: Gauge;
   #sync: RegistrySync | undefined;
@@ -36,7 +36,7 @@ export class RecordWriter {
     metrics: Metrics;
     publishWaitMs: number;
     stopping: AbortSignal;
-    onTrouble: () => void;
+    onTrouble: (problem: string) => void;
     onWritten: () => void;
   }) {
     this.#outbox = options.outbox;
@@ -120,7 +120,7 @@ export class RecordWriter {
       // The comparison finds out what is wrong (no stream, no leader) and resumes when it is not.
       if (this.#sync === sync) {
         this.pause();
-        this.#onTrouble();
+        this.#onTrouble(error.message);
       }
     } finally {
       this.#writing--;

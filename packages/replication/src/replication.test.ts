@@ -198,7 +198,9 @@ test('NATS absent: start at once, publish is pending at once, stop at once', asy
   assert.equal(await a.replication.publishChunk('2'.repeat(64), new Uint8Array(5)), 'pending');
   await assert.rejects(a.fetch('2'.repeat(64)), hasCode('unavailable'));
   await assert.rejects(a.replication.reconcileNow(), hasCode('unavailable'));
-  assert.deepEqual(a.replication.status(), { connected: false, version: undefined, pending: 2 });
+  const { problem, ...status } = a.replication.status();
+  assert.deepEqual(status, { connected: false, version: undefined, pending: 2 });
+  assert.match(problem ?? '', /^NATS: /);
   assert.equal(a.replication.stop(), a.replication.stop());
   await a.replication.stop();
 });
@@ -413,6 +415,30 @@ test('a record that the server is too small for does not hold up the others', as
   }
   await a.replication.stop();
   assert.equal((await large).outcome, 'pending');
+});
+
+test('a store that is full is a problem with its reason, and none when there is room again', async () => {
+  const mesh = newMesh();
+  const config = { url: shared.url, prefix: 'full', publishWaitMs: 200, ...never };
+  const a = await mesh.node('a', { ...config, chunkStreamBytesMax: 64 * 1024 }).start();
+  await eventually(() => assert.equal(a.replication.status().problem, undefined));
+  const bytes = new Uint8Array(100 * 1024).fill(7);
+  const digest = a.hold(bytes);
+  assert.equal(await a.replication.publishChunk(digest, bytes), 'pending');
+  const { connected, problem } = a.replication.status();
+  assert.equal(connected, true, 'which is not all there is to say');
+  assert.match(problem ?? '', /^NATS: .*maximum bytes exceeded/);
+  const operator = await (await asOperator(shared)).jetstreamManager();
+  await operator.streams.update('FULL_CHUNKS', { max_bytes: -1 });
+  await eventually(() => assert.equal(a.replication.status().problem, undefined));
+  await eventually(async () => assert.deepEqual(await a.fetch(digest), bytes));
+
+  // Likewise for records.
+  await operator.streams.update('KV_full-registry', { max_bytes: 1 });
+  assert.equal((await a.put('function/default/f')).outcome, 'pending');
+  await eventually(() => assert.match(a.replication.status().problem ?? '', /maximum bytes/));
+  await operator.streams.update('KV_full-registry', { max_bytes: -1 });
+  await eventually(() => assert.equal(a.replication.status().problem, undefined));
 });
 
 test('a connection that ends in the moment it begins is dialled again', async () => {

@@ -23,6 +23,7 @@ import { ChunkCollector } from './chunk-collector.ts';
 import { ChunkExchange, type ChunkSupply } from './chunk-exchange.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import { type ReplicationConfig, replicationConfigSchema } from './config.ts';
+import { Health } from './health.ts';
 import { KnownRecords } from './known-records.ts';
 import {
   APPLY_CONCURRENCY,
@@ -63,6 +64,8 @@ export interface ReplicationStatus {
   readonly version: string | undefined;
   /** Records and chunks known to be missing in NATS. */
   readonly pending: number;
+  /** What keeps JetStream from being the second copy, in a sentence; undefined while nothing does. */
+  readonly problem: string | undefined;
 }
 
 export interface Replication extends Startable {
@@ -93,6 +96,8 @@ export function createReplication(options: ReplicationOptions): Replication {
   return new NatsReplication(options, config.data);
 }
 
+const NOT_COMPARED = 'NATS: what it holds was not compared yet';
+
 /** What lives as long as one connection. */
 interface Session {
   readonly sync: RegistrySync;
@@ -108,6 +113,7 @@ class NatsReplication implements Replication {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #names: NatsNames;
+  readonly #health: Health;
   readonly #outbox = new Outbox();
   readonly #backoff: Backoff;
   readonly #writeBackoff: Backoff;
@@ -133,6 +139,7 @@ class NatsReplication implements Replication {
     this.#logger = options.logger ?? silentLogger;
     this.#metrics = options.metrics ?? noMetrics;
     this.#names = natsNames(config.prefix);
+    this.#health = new Health(this.#logger);
     this.#backoff = new Backoff(config.backoffMinMs, config.backoffMaxMs, options.random);
     this.#writeBackoff = new Backoff(config.backoffMinMs, config.backoffMaxMs, options.random);
     this.#rest = new Wakeable(options.clock);
@@ -142,14 +149,28 @@ class NatsReplication implements Replication {
       metrics: this.#metrics,
       publishWaitMs: config.publishWaitMs,
       stopping: this.#stopping.signal,
-      onTrouble: () => this.#compareSoon(),
     };
     this.#writer = new RecordWriter({
       ...shared,
       outbox: this.#outbox,
-      onWritten: () => this.#writeBackoff.reset(),
+      onWritten: () => {
+        this.#writeBackoff.reset();
+        this.#health.works('records');
+      },
+      onTrouble: (problem) => {
+        this.#health.failed('records', problem);
+        this.#compareSoon();
+      },
     });
-    this.#chunks = new ChunkChannel(shared);
+    this.#chunks = new ChunkChannel({
+      ...shared,
+      onFilled: () => this.#health.works('chunks'),
+      onUnfilled: (problem) => this.#health.failed('chunks', problem),
+      onTrouble: (problem) => {
+        if (problem !== undefined) this.#health.failed('chunks', problem);
+        this.#compareSoon();
+      },
+    });
     this.#dropped = this.#metrics.counter(
       'popmesh_nats_watch_dropped_total',
       'Messages of the watch left to the reconcile because the queue was full',
@@ -185,10 +206,13 @@ class NatsReplication implements Replication {
   }
 
   status(): ReplicationStatus {
+    // Another node may have written what we could not: then nothing waits for it any more.
+    if (this.#writer.pending === 0) this.#health.works('records');
     return {
       connected: this.#usable,
       version: this.#connection?.info?.version,
       pending: this.#writer.pending + this.#chunks.pending,
+      problem: this.#health.problem ?? (this.#usable ? undefined : NOT_COMPARED),
     };
   }
 
@@ -223,17 +247,19 @@ class NatsReplication implements Replication {
       clock: this.#clock,
       logger: this.#logger,
       backoff: this.#backoff,
+      onFailed: (reason: string) => this.#health.failed('connection', reason),
     };
     while (!signal.aborted) {
       const connection = await dial(dialling, signal);
       this.#connection = connection;
+      this.#health.works('connection');
       try {
         await this.#serve(connection, signal);
       } catch (caught) {
         // The client refuses whatever is asked of a connection that ended before we looked at it.
-        this.#logger.warn('a connection to NATS was of no use', {
-          error: fromNatsError(caught, 'open').message,
-        });
+        const { message } = fromNatsError(caught, 'open');
+        if (!signal.aborted) this.#health.failed('connection', message);
+        this.#logger.warn('a connection to NATS was of no use', { error: message });
       } finally {
         await closeConnection(connection, this.#clock);
       }
@@ -324,11 +350,14 @@ class NatsReplication implements Replication {
           error: fromNatsError(caught, 'reconcile').message,
         });
       }
+      if (!ended.aborted)
+        this.#health.failed('comparison', fromNatsError(caught, 'reconcile').message);
       for (const settle of waiting) settle(caught);
       this.#pause(caught);
       return this.#backoff.next();
     }
     this.#backoff.reset();
+    this.#health.works('comparison');
     this.#usable = true;
     this.#connectedGauge.set(1);
     this.#writer.resume(sync);

@@ -624,6 +624,13 @@ export declare type NodeAnnouncement = Message<"popmesh.v1.NodeAnnouncement"> & 
    * @generated from field: string cgroup = 22;
    */
   cgroup: string;
+
+  /**
+   * What is wrong with JetStream as this node sees it; empty while nothing is, and without NATS.
+   *
+   * @generated from field: string nats_problem = 23;
+   */
+  natsProblem: string;
 };
 
 /**

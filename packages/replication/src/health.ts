@@ -1,0 +1,41 @@
+import type { Logger } from '@popmesh/contracts';
+
+/**
+ * What is wrong with JetStream, for people: that a connection is there says nothing of a store
+ * that is full, or of a stream without a leader. Each part says what it last met; a change is
+ * logged once, however often it is met.
+ */
+
+/** In the order of importance: without a connection the others say nothing new. */
+const PARTS = ['connection', 'comparison', 'records', 'chunks'] as const;
+export type HealthPart = (typeof PARTS)[number];
+
+export class Health {
+  readonly #logger: Logger;
+  readonly #problems = new Map<HealthPart, string>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  failed(part: HealthPart, problem: string): void {
+    const isNews = !this.#problems.has(part);
+    this.#problems.set(part, problem);
+    // The driver tells of the connection by itself, with what it does about it.
+    if (isNews && part !== 'connection')
+      this.#logger.warn('JetStream is unwell', { part, problem });
+  }
+
+  works(part: HealthPart): void {
+    if (this.#problems.delete(part) && part !== 'connection')
+      this.#logger.info('JetStream is well again', { part });
+  }
+
+  get problem(): string | undefined {
+    for (const part of PARTS) {
+      const problem = this.#problems.get(part);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
+}
