@@ -7,6 +7,7 @@ import type { Failure } from './reconciler.ts';
 
 const FAILURE_MESSAGE_LENGTH_MAX = 300;
 const REASON_LENGTH_MAX = 300;
+const NATS_PROBLEM_LENGTH_MAX = 200;
 
 export interface NodeFacts {
   readonly config: NodeConfig;
@@ -25,7 +26,11 @@ export interface NodeFacts {
   readonly served: readonly { readonly function: string; readonly revision: bigint }[];
   readonly failures: readonly Failure[];
   readonly load: number;
-  readonly nats: { readonly connected: boolean; readonly version?: string | undefined };
+  readonly nats: {
+    readonly connected: boolean;
+    readonly version?: string | undefined;
+    readonly problem?: string | undefined;
+  };
 }
 
 export function describeNode(facts: NodeFacts): Announcement {
@@ -53,6 +58,7 @@ export function describeNode(facts: NodeFacts): Announcement {
     load: Math.min(1, Math.max(0, facts.load)),
     natsConnected: facts.nats.connected,
     natsVersion: facts.nats.version ?? '',
+    natsProblem: (facts.nats.problem ?? '').slice(0, NATS_PROBLEM_LENGTH_MAX),
     startedAtMs: BigInt(Math.floor(facts.startedAtMs)),
     failures: facts.failures.map(({ function: id, revision, error }) => ({
       function: id,

@@ -71,4 +71,22 @@ test('a draining node says so, answers what comes, takes no deploy, and finishes
     const { nodes } = await two.status();
     return nodes.find(({ id }) => id === 'one')?.state === 'left';
   });
+
+  // Who left stays so for a node that starts anew and has never seen it: no reason for anybody.
+  await two.stop();
+  const again = await mesh.start('two');
+  await again.node.whenReady;
+  const { nodes, problems } = await again.status();
+  assert.deepEqual(
+    nodes.map(({ id, state }) => [id, state]),
+    [
+      ['one', 'left'],
+      ['two', 'ready'],
+    ],
+  );
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    (await again.rollout('default/hello', revision)).nodes.map(({ id }) => id),
+    ['two'],
+  );
 });

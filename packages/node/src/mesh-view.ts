@@ -71,6 +71,13 @@ class DecodedRecords<T> {
   }
 }
 
+/**
+ * Of one that membership does not know: who left is forgotten over a restart, and its last words
+ * say that it was leaving. Of all others nobody heard again.
+ */
+const unknownState = ({ state }: { readonly state: string }): PeerState =>
+  state === 'draining' || state === 'stopped' ? 'left' : 'dead';
+
 export interface MeshViewOptions {
   readonly selfId: string;
   readonly table: Pick<RecordTable, 'list'>;
@@ -96,7 +103,7 @@ export class MeshView {
       member:
         announcement.id === this.#options.selfId
           ? 'alive'
-          : (states.get(announcement.id) ?? 'dead'),
+          : (states.get(announcement.id) ?? unknownState(announcement)),
     }));
   }
 
@@ -104,7 +111,7 @@ export class MeshView {
     const states = this.#states('gateway');
     return this.#gateways.all(this.#options.table.list(GATEWAY_PREFIX)).map((announcement) => ({
       announcement,
-      member: states.get(announcement.id) ?? 'dead',
+      member: states.get(announcement.id) ?? unknownState(announcement),
     }));
   }
 

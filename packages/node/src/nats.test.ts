@@ -40,14 +40,20 @@ test('without NATS deploys are quick and pending, later JetStream catches up', {
   await until(async () => !(await one.status()).nats.connected);
   const startedMs = performance.now();
   const deployed = await one.deploy(HELLO, await exampleComponent());
-  assert.deepEqual(deployed.durable, { local: true, jetstream: 'pending' });
+  const { reason, ...durable } = deployed.durable;
+  assert.deepEqual(durable, { local: true, jetstream: 'pending' });
+  assert.match(reason ?? '', /^NATS: /);
+  // Also when it is looked at through a node, and as a reason for an operator.
+  const { problems } = await one.status();
+  assert.deepEqual(problems.length, 1);
+  assert.match(problems[0] ?? '', /^node one: NATS: /);
   t.diagnostic(`deploy without NATS: ${Math.round(performance.now() - startedMs)} ms`);
   await one.untilReadyEverywhere(HELLO, deployed.revision, 1);
 
   await startNats(t, folder, Number(new URL(nats.url).port));
   await until(async () => {
     const { nats: status } = await one.status();
-    assert.deepEqual([status.connected, status.pending], [true, 0]);
+    assert.deepEqual([status.connected, status.pending, status.problem], [true, 0, undefined]);
     return true;
   });
   await one.stop();

@@ -117,7 +117,7 @@ export class NodeControl implements Control {
         chunks: artifact.chunks.length,
         newChunks: fresh,
       },
-      durable: { local: true, jetstream: leastStored([jetstream, ...(await published)]) },
+      durable: this.#durable(leastStored([jetstream, ...(await published)])),
       routesOff: this.#routesOff(id),
     };
   }
@@ -149,7 +149,7 @@ export class NodeControl implements Control {
       version: changed.version,
       label: target?.label ?? '',
       revision: changed.revision.toString(),
-      durable: { local: true, jetstream: leastStored([jetstream, ...(await published)]) },
+      durable: this.#durable(leastStored([jetstream, ...(await published)])),
       routesOff: this.#routesOff(fn),
     };
   }
@@ -242,6 +242,11 @@ export class NodeControl implements Control {
   #routesOff(fn: FunctionId) {
     const view = this.#options.registry.get(fn);
     return view === undefined ? [] : this.#options.hosts.routesOff(view);
+  }
+
+  #durable(jetstream: Deployed['durable']['jetstream']): Deployed['durable'] {
+    const reason = jetstream === 'pending' ? this.#options.nats().problem : undefined;
+    return { local: true, jetstream, ...(reason === undefined ? {} : { reason }) };
   }
 
   #existing(fn: FunctionId): FunctionView {

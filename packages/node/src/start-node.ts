@@ -20,7 +20,12 @@ import {
   startGrpcServer,
   tlsCredentials,
 } from '@popmesh/protocol';
-import { createFunctionResolver, createReplication, Registry } from '@popmesh/replication';
+import {
+  createFunctionResolver,
+  createReplication,
+  Registry,
+  type ReplicationStatus,
+} from '@popmesh/replication';
 import { createRuntime } from '@popmesh/runtime';
 import packageJson from '../package.json' with { type: 'json' };
 import { Announcer } from './announcer.ts';
@@ -177,9 +182,15 @@ async function build(
           random,
           logger,
           metrics,
+          onProblemChanged: () => announcer.changed(),
         });
   const natsStatus = () =>
-    replication?.status() ?? { connected: false, version: undefined, pending: 0 };
+    replication?.status() ?? {
+      connected: false,
+      version: undefined,
+      pending: 0,
+      problem: undefined,
+    };
 
   // Where chunks come from: peers by distance, then JetStream.
   const view = new MeshView({ selfId: config.id, table, members: () => gossip.members() });
@@ -384,12 +395,9 @@ async function build(
   };
 }
 
-const definedOf = (status: {
-  readonly connected: boolean;
-  readonly version: string | undefined;
-  readonly pending: number;
-}) => ({
-  connected: status.connected,
-  pending: status.pending,
-  ...(status.version === undefined ? {} : { version: status.version }),
+const definedOf = ({ connected, pending, version, problem }: ReplicationStatus) => ({
+  connected,
+  pending,
+  ...(version === undefined ? {} : { version }),
+  ...(problem === undefined ? {} : { problem }),
 });

@@ -31,6 +31,13 @@ export function statusOf(parts: {
       dataPlanes: announcement.dataPlanes.map(({ namespace, address }) => ({ namespace, address })),
       startedAtMs: Number(announcement.startedAtMs),
       version: announcement.softwareVersion,
+      ...(announcement.notReadyReason === ''
+        ? {}
+        : { notReadyReason: announcement.notReadyReason }),
+      ...(announcement.clockAheadMs === 0n
+        ? {}
+        : { clockAheadMs: Number(announcement.clockAheadMs) }),
+      ...(announcement.cgroup === '' ? {} : { cgroup: announcement.cgroup }),
     })),
     gateways: parts.gateways.map(({ announcement, member }) => ({
       id: announcement.id,
@@ -39,8 +46,51 @@ export function statusOf(parts: {
       pid: announcement.pid,
       location: { lat: announcement.latitude, lon: announcement.longitude },
       startedAtMs: Number(announcement.startedAtMs),
+      version: announcement.softwareVersion,
     })),
     nats: parts.nats,
     functions: parts.functions,
+    problems: problemsOf(parts),
   };
+}
+
+/**
+ * What an operator should look at, a sentence each. A suspect member is none yet: it is dead or
+ * back within seconds. One that left said good-bye.
+ */
+function problemsOf(parts: {
+  readonly selfId: string;
+  readonly nodes: readonly NodeView[];
+  readonly gateways: readonly GatewayView[];
+  readonly nats: Status['nats'];
+}): string[] {
+  const { selfId, nodes, gateways, nats } = parts;
+  const ofMembers = (
+    kind: string,
+    views: readonly {
+      readonly announcement: { readonly id: string; readonly state: string };
+      readonly member: PeerState;
+    }[],
+    reasonOf: (id: string) => string,
+  ): string[] =>
+    views.flatMap(({ announcement: { id, state }, member }) => {
+      if (member === 'dead') return [`${kind} ${id} is dead`];
+      if (member !== 'alive' || state === 'ready') return [];
+      const reason = reasonOf(id);
+      return [`${kind} ${id} is ${state}${reason === '' ? '' : `: ${reason}`}`];
+    });
+  const reasons = new Map(
+    nodes.map(({ announcement }) => [announcement.id, announcement.notReadyReason]),
+  );
+  const elsewhere = nodes.flatMap(({ announcement, member }) =>
+    member === 'alive' && announcement.id !== selfId && announcement.natsProblem !== ''
+      ? [`node ${announcement.id}: ${announcement.natsProblem}`]
+      : [],
+  );
+  return [
+    ...ofMembers('node', nodes, (id) => reasons.get(id) ?? ''),
+    ...ofMembers('gateway', gateways, () => ''),
+    ...(nats.problem === undefined ? [] : [`node ${selfId}: ${nats.problem}`]),
+    ...elsewhere,
+  ];
 }

@@ -12,23 +12,27 @@ export type HealthPart = (typeof PARTS)[number];
 
 export class Health {
   readonly #logger: Logger;
+  readonly #onChanged: () => void;
   readonly #problems = new Map<HealthPart, string>();
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, onChanged: () => void) {
     this.#logger = logger;
+    this.#onChanged = onChanged;
   }
 
   failed(part: HealthPart, problem: string): void {
     const isNews = !this.#problems.has(part);
     this.#problems.set(part, problem);
+    if (isNews) this.#onChanged();
     // The driver tells of the connection by itself, with what it does about it.
     if (isNews && part !== 'connection')
       this.#logger.warn('JetStream is unwell', { part, problem });
   }
 
   works(part: HealthPart): void {
-    if (this.#problems.delete(part) && part !== 'connection')
-      this.#logger.info('JetStream is well again', { part });
+    if (!this.#problems.delete(part)) return;
+    this.#onChanged();
+    if (part !== 'connection') this.#logger.info('JetStream is well again', { part });
   }
 
   get problem(): string | undefined {

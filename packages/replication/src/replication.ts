@@ -55,6 +55,8 @@ export interface ReplicationOptions {
   readonly random: Random;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** `status().problem` came, or went. */
+  readonly onProblemChanged?: () => void;
 }
 
 export interface ReplicationStatus {
@@ -139,7 +141,7 @@ class NatsReplication implements Replication {
     this.#logger = options.logger ?? silentLogger;
     this.#metrics = options.metrics ?? noMetrics;
     this.#names = natsNames(config.prefix);
-    this.#health = new Health(this.#logger);
+    this.#health = new Health(this.#logger, options.onProblemChanged ?? (() => {}));
     this.#backoff = new Backoff(config.backoffMinMs, config.backoffMaxMs, options.random);
     this.#writeBackoff = new Backoff(config.backoffMinMs, config.backoffMaxMs, options.random);
     this.#rest = new Wakeable(options.clock);

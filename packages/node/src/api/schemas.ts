@@ -113,6 +113,10 @@ export const deployedSchema = z
     durable: z.object({
       local: z.literal(true),
       jetstream: z.enum(['stored', 'pending', 'disabled']),
+      reason: z
+        .string()
+        .optional()
+        .openapi({ description: 'What keeps JetStream from it; absent where it is only slow.' }),
     }),
     routesOff,
   })
@@ -202,6 +206,9 @@ export const statusSchema = z
         dataPlanes: z.array(z.object({ namespace: z.string(), address: z.string() })),
         startedAtMs: z.number(),
         version: z.string(),
+        notReadyReason: z.string().optional(),
+        clockAheadMs: z.number().optional(),
+        cgroup: z.string().optional(),
       }),
     ),
     gateways: z.array(
@@ -212,15 +219,20 @@ export const statusSchema = z
         pid: z.int(),
         location: z.object({ lat: z.number(), lon: z.number() }),
         startedAtMs: z.number(),
+        version: z.string(),
       }),
     ),
     nats: z.object({
       connected: z.boolean(),
       version: z.string().optional(),
       pending: z.int().optional(),
+      problem: z.string().optional(),
       enabled: z.boolean(),
     }),
     functions: z.int(),
+    problems: z.array(z.string()).openapi({
+      description: 'What an operator should look at, a sentence each; empty while all is well.',
+    }),
   })
   .openapi('Status');
 export type Status = z.output<typeof statusSchema>;

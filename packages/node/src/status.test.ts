@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, GatewayAnnouncementSchema, NodeAnnouncementSchema } from '@popmesh/protocol';
+import type { PeerState } from './mesh-view.ts';
+import { statusOf } from './status.ts';
+
+const node = (id: string, member: PeerState, more: object = {}) => ({
+  announcement: create(NodeAnnouncementSchema, { id, state: 'ready', ...more }),
+  member,
+});
+const gateway = (id: string, member: PeerState, state = 'ready') => ({
+  announcement: create(GatewayAnnouncementSchema, { id, state }),
+  member,
+});
+
+test('what an operator should look at, and nothing else', () => {
+  const status = statusOf({
+    selfId: 'a',
+    nodes: [
+      node('a', 'alive', { clockAheadMs: 4000n, cgroup: 'popmesh/a' }),
+      node('b', 'dead'),
+      node('c', 'left', { state: 'draining' }),
+      node('d', 'suspect'),
+      node('e', 'alive', { state: 'starting', notReadyReason: 'its clock is 9 s ahead' }),
+      node('f', 'alive', { natsProblem: 'NATS: publish: maximum bytes exceeded' }),
+      node('g', 'dead', { natsProblem: 'old news' }),
+    ],
+    gateways: [gateway('x', 'alive'), gateway('y', 'dead'), gateway('z', 'alive', 'draining')],
+    nats: { enabled: true, connected: true, problem: 'NATS: no leader' },
+    functions: 0,
+  });
+  assert.deepEqual(status.problems, [
+    'node b is dead',
+    'node e is starting: its clock is 9 s ahead',
+    'node g is dead',
+    'gateway y is dead',
+    'gateway z is draining',
+    'node a: NATS: no leader',
+    'node f: NATS: publish: maximum bytes exceeded',
+  ]);
+  const [a, b] = status.nodes;
+  assert.deepEqual([a?.clockAheadMs, a?.cgroup, a?.notReadyReason], [4000, 'popmesh/a', undefined]);
+  assert.deepEqual([b?.clockAheadMs, b?.cgroup], [undefined, undefined]);
+});
