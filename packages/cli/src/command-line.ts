@@ -2,6 +2,7 @@ import { PopmeshError } from '@popmesh/contracts';
 import type { Command } from 'commander';
 import { isExposed, resolveContext } from './control/context.ts';
 import { ControlApi } from './control/control-api.ts';
+import { trustCa } from './control/private-ca.ts';
 import { type Sink, Terminal } from './terminal/terminal.ts';
 
 /** What a command stands in, given from outside so that tests need no process of their own. */
@@ -22,6 +23,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly api?: string;
   readonly token?: string;
+  readonly ca?: string;
 }
 
 /** Raised by a command to end with another code than 0 or 1. */
@@ -40,8 +42,9 @@ export const terminalOf = (command: Command, around: Surroundings): Terminal =>
 
 /** Throws `invalid_config` when no mesh is named. */
 export function apiOf(command: Command, around: Surroundings, terminal: Terminal): ControlApi {
-  const { api, token } = globalsOf(command);
-  const context = resolveContext({ flags: { api, token }, env: around.env, cwd: around.cwd });
+  const { api, token, ca } = globalsOf(command);
+  const context = resolveContext({ flags: { api, token, ca }, env: around.env, cwd: around.cwd });
+  if (context.ca !== undefined) trustCa(context.ca);
   for (const address of context.apis.filter(isExposed)) {
     terminal.warn(`${address} is not encrypted: the token and the code travel in clear`);
   }

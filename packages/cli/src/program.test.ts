@@ -54,8 +54,11 @@ const STATUS = {
       dataPlanes: [],
     },
   ],
-  gateways: [{ id: 'gw-1', address: '127.0.0.1:8080', state: 'ready', pid: 8 }],
-  nats: { connected: true, version: '2.9.10' },
+  gateways: [
+    { id: 'gw-1', address: '127.0.0.1:8080', state: 'ready', pid: 8, domain: 'edge.example' },
+  ],
+  nats: { connected: true, version: '2.9.10', enabled: true },
+  problems: [] as string[],
 };
 
 test('help and version are no mistakes; a wrong command line is', async (t) => {
@@ -78,6 +81,11 @@ test('help and version are no mistakes; a wrong command line is', async (t) => {
     [],
   ]) {
     assert.equal((await run(...args)).status, 2, args.join(' '));
+    const { status, stdout, stderr } = await run(...args, '--json');
+    assert.deepEqual([status, stderr], [2, ''], args.join(' '));
+    const { error } = JSON.parse(stdout);
+    assert.equal(error.code, 'invalid_argument', args.join(' '));
+    assert.match(error.message, /^(?:unknown|missing|option|a command|too many)/);
   }
   assert.deepEqual(JSON.parse((await run('version', '--json')).stdout).popmesh, '0.1.0');
 });
@@ -121,10 +129,37 @@ test('status has its documented shape and nothing else', async (t) => {
     nodes: [shown],
     gateways: STATUS.gateways,
     nats: STATUS.nats,
+    problems: [],
   });
   const table = await run('status', '--api', server.url);
+  assert.equal(table.status, 0);
   assert.match(table.stdout, /fra-1 +fra +eu +50\.11,8\.68 +ready +7 +1 +25 %/);
   assert.match(table.stdout, /NATS connected, 2\.9\.10/);
+});
+
+test('status ends with 4 when something is unwell, and says what', async (t) => {
+  const problems = ['node fra-1 is dead', 'node iad-1: NATS: publish: maximum\u001b[31m bytes'];
+  const nats = { ...STATUS.nats, problem: 'NATS: publish: maximum bytes exceeded' };
+  const [node] = STATUS.nodes;
+  const nodes = [{ ...node, clockAheadMs: -4000, notReadyReason: 'alone', cgroup: 'popmesh/a' }];
+  const server = await controlServer(t, (_, response) =>
+    json(response, { ...STATUS, nodes, nats, problems }),
+  );
+  const { run } = commandLine(t);
+  const table = await run('status', '--api', server.url);
+  assert.equal(table.status, 4);
+  assert.match(table.stdout, /NATS connected, 2\.9\.10, but JetStream is unwell/);
+  assert.match(table.stdout, /fra-1: its clock is 4000 ms behind the others/);
+  assert.match(table.stdout, /fra-1: control group: popmesh\/a/);
+  assert.match(table.stdout, /unwell: node fra-1 is dead\nunwell: .*maximum\\x1b\[31m bytes\n$/);
+  const machine = await run('status', '--json', '--api', server.url);
+  assert.equal(machine.status, 4);
+  const facts = JSON.parse(machine.stdout);
+  assert.deepEqual(facts.problems, problems);
+  assert.deepEqual(
+    [facts.nodes[0].clockAheadMs, facts.nodes[0].notReadyReason, facts.nodes[0].cgroup],
+    [-4000, 'alone', 'popmesh/a'],
+  );
 });
 
 /** A mesh whose second node becomes ready at the third look. */
@@ -177,7 +212,7 @@ test('deploy waits for every node, shows each, and prints the addresses', async 
   copyFileSync(COMPONENT, join(cwd, 'x.wasm'));
   const { status, stdout, stderr } = await run('deploy', 'x.wasm', '--api', server.url);
   assert.equal(status, 0, stderr);
-  assert.equal(stdout, 'http://x.localhost:8080/\nhttp://127.0.0.1:8080/default/x/\n');
+  assert.equal(stdout, 'http://x.edge.example:8080/\nhttp://127.0.0.1:8080/default/x/\n');
   assert.match(stderr, /accepted default\/x version 3.*1 of 2 chunks new/);
   assert.match(stderr, /✓ fra[\s\S]*✓ sin/);
   const post = server.seen.find(({ method }) => method === 'POST') as Seen;
@@ -200,7 +235,16 @@ test('deploy ends with 1 when a node refuses, with 3 when time runs out, with 0 
     refused.stderr,
     /error \(invalid_component\): sin-1 could not make default\/x ready: no\\x1b\[31m/,
   );
-  assert.equal((await outcome([node('fra-1', 'pending')], '--timeout', '0.2')).status, 3);
+  const slow = await outcome(
+    [node('fra-1', 'ready'), node('sin-1', 'pending')],
+    '--timeout',
+    '0.2',
+  );
+  assert.equal(slow.status, 3);
+  assert.match(slow.stderr, /not ready on sin-1 after 0\.2 s/);
+  const nowhere = await outcome([]);
+  assert.equal(nowhere.status, 3);
+  assert.match(nowhere.stderr, /runs nowhere: no node of the mesh is in its regions/);
   assert.equal((await outcome([node('fra-1', 'pending')], '--no-wait')).status, 0);
   const away = await outcome([node('fra-1', 'ready'), node('sin-1', 'unreachable')]);
   assert.equal(away.status, 0);

@@ -26,14 +26,16 @@ Exit codes:
   0    done
   1    refused, failed, or not reachable
   2    the command line is wrong
-  3    deployed, but not ready everywhere within --timeout
+  3    deployed, but not ready everywhere within --timeout, or meant for no node
+  4    status: a member is dead, a node is not ready, or JetStream is unwell
   130  ended by Ctrl-C
 
-Which mesh: --api and --token, else POPMESH_API and POPMESH_TOKEN, else
-.popmesh/context.json in this folder or above (written by \`popmesh dev\`), else
+Which mesh: --api, --token and --ca, else POPMESH_API, POPMESH_TOKEN and POPMESH_CA,
+else .popmesh/context.json in this folder or above (written by \`popmesh dev\`), else
 popmesh/context.json in the user's configuration folder.`;
 
-export function createProgram(around: Surroundings): Command {
+/** `quiet`: what is wrong with the command line is not said, but thrown like every error. */
+export function createProgram(around: Surroundings, quiet = false): Command {
   const program = new Command('popmesh')
     .description(
       'Edge functions on your own machines: deploy once, answered from the nearest healthy node.',
@@ -44,10 +46,14 @@ export function createProgram(around: Surroundings): Command {
       '--token <token>',
       'API token; better in POPMESH_TOKEN, where other users cannot see it',
     )
+    .option(
+      '--ca <file>',
+      'PEM file of the CA of the mesh, for https:// with certificates of its own',
+    )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void around.stdout.write(text),
-      writeErr: (text) => void around.stderr.write(text),
+      writeErr: (text) => void (quiet || around.stderr.write(text)),
     })
     .showHelpAfterError('(popmesh --help shows all commands)')
     .addHelpText('after', EPILOGUE)
@@ -76,18 +82,29 @@ export function createProgram(around: Surroundings): Command {
 export async function runCli(args: readonly string[], around: Surroundings): Promise<number> {
   const json = args.includes('--json');
   try {
-    await createProgram(around).parseAsync([...args], { from: 'user' });
+    await createProgram(around, json).parseAsync([...args], { from: 'user' });
     return EXIT.ok;
   } catch (caught) {
     if (caught instanceof ExitWith) return caught.status;
     if (caught instanceof CommanderError) {
-      // Commander has said it already; help that was asked for is no mistake.
-      return caught.exitCode === 0 ? EXIT.ok : EXIT.usage;
+      // Help that was asked for is no mistake, and the rest commander has said already.
+      if (caught.exitCode === 0) return EXIT.ok;
+      if (json) showError(usageError(caught), new Terminal({ ...around, json }));
+      return EXIT.usage;
     }
     if (around.interrupted.aborted) return EXIT.interrupted;
     showError(PopmeshError.from(caught), new Terminal({ ...around, json }));
     return EXIT.failure;
   }
+}
+
+function usageError({ code, message }: CommanderError): PopmeshError {
+  const isBare = code === 'commander.help';
+  return new PopmeshError(
+    'invalid_argument',
+    isBare ? 'a command is missing' : message.replace(/^error: /, ''),
+    { hint: 'popmesh --help shows all commands.' },
+  );
 }
 
 function showError(error: PopmeshError, terminal: Terminal): void {

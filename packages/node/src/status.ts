@@ -47,6 +47,7 @@ export function statusOf(parts: {
       location: { lat: announcement.latitude, lon: announcement.longitude },
       startedAtMs: Number(announcement.startedAtMs),
       version: announcement.softwareVersion,
+      ...(announcement.domain === '' ? {} : { domain: announcement.domain }),
     })),
     nats: parts.nats,
     functions: parts.functions,

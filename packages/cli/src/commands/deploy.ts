@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
 import type { DeployUpload } from '../control/control-api.ts';
 import { functionAddresses } from '../control/function-address.ts';
+import { neutraliseLine } from '../terminal/neutralise.ts';
 import { bytesText, durationText } from '../terminal/words.ts';
 import { buildShown } from './build.ts';
 import { warnOfRoutesOff } from './domains.ts';
@@ -45,8 +46,13 @@ Examples:
       terminal.say(
         `accepted ${terminal.style('bold', deployed.function, 'stderr')} version ${deployed.version} in ${durationText(performance.now() - startedMs)} (${bytesText(built.component.length)}${sent})`,
       );
-      if (durable.jetstream === 'pending')
-        terminal.say('NATS is away: the nodes get it from each other, JetStream later');
+      if (durable.jetstream === 'pending') {
+        terminal.say(
+          durable.reason === undefined
+            ? 'JetStream has not confirmed it yet; the nodes get it from each other'
+            : `JetStream gets it later (${neutraliseLine(durable.reason)}); the nodes get it from each other`,
+        );
+      }
       const rollout = await waitShown({
         api,
         deployed,
@@ -61,19 +67,21 @@ Examples:
           : await api.get(upload.namespace, upload.name).catch(() => deployed);
       warnOfRoutesOff(terminal, deployed.function, routesOff);
       const { gateways } = await api.status().catch(() => ({ gateways: [] }));
-      const urls = functionAddresses(upload.namespace, upload.name, api.context, gateways);
+      const { namespace, name } = upload;
+      const { routes } = built.config;
+      const urls = functionAddresses({ namespace, name, routes }, api.context, gateways);
       if (terminal.json) {
         terminal.printJson({
           ...deployed,
           ...(routesOff === undefined ? {} : { routesOff }),
           ...(rollout === undefined ? {} : { rollout }),
-          urls: urls.flatMap(({ host, path }) => [host, path]),
+          urls,
           warnings: built.warnings,
           timings: built.timings,
         });
         return;
       }
-      for (const { host, path } of urls) terminal.print(`${host}\n${path}`);
+      for (const url of urls) terminal.print(url);
     });
 }
 

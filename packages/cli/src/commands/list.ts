@@ -14,7 +14,8 @@ export function registerList(program: Command, around: Surroundings): void {
       const terminal = terminalOf(command, around);
       const functions = await apiOf(command, around, terminal).list(options.namespace);
       if (terminal.json) return terminal.printJson({ functions });
-      if (functions.length === 0) return terminal.say('no functions yet: popmesh deploy <folder>');
+      if (functions.length === 0)
+        return terminal.say('no functions yet; `popmesh deploy <folder>` makes one');
       terminal.table(
         ['FUNCTION', 'VERSION', 'LABEL', 'ENGINE', 'SIZE', 'UPDATED', 'READY ON', 'ROUTES OFF'],
         functions.map((fn) => [

@@ -84,7 +84,7 @@ interface ShownOptions {
   readonly signal: AbortSignal;
 }
 
-/** Throws `build_failed`-like reasons of nodes as they are; ends with 3 when time runs out. */
+/** Throws `build_failed`-like reasons of nodes as they are; ends with 3 when time runs out, or when no node is meant. */
 export async function waitShown(shown: ShownOptions): Promise<Rollout | undefined> {
   const { api, deployed, options, terminal, signal } = shown;
   if (!options.wait) return undefined;
@@ -105,17 +105,26 @@ export async function waitShown(shown: ShownOptions): Promise<Rollout | undefine
       hint: 'The version before stays live where it was; see `popmesh status`.',
     });
   }
+  const idsOf = (wanted: RolloutNode['state']): string[] =>
+    (rollout?.nodes ?? []).flatMap(({ id, state }) =>
+      state === wanted ? [neutraliseLine(id)] : [],
+    );
   if (timedOut) {
-    if (terminal.json) terminal.printJson({ ...deployed, rollout, timedOut: true });
-    else terminal.warn(`not ready everywhere after ${options.timeout} s; the mesh goes on with it`);
+    const pending = [...idsOf('pending'), ...idsOf('unreachable')];
+    const where = pending.length === 0 ? 'everywhere' : `on ${pending.join(', ')}`;
+    if (terminal.json) terminal.printJson({ ...deployed, rollout, timedOut: true, pending });
+    else terminal.warn(`not ready ${where} after ${options.timeout} s; the mesh goes on with it`);
     throw new ExitWith(EXIT.notReady);
   }
-  if (rollout?.nodes.length === 0) terminal.warn('no node of the mesh is in its regions');
-  const away = rollout?.nodes.filter(({ state }) => state === 'unreachable') ?? [];
+  if (rollout?.nodes.length === 0) {
+    const problem = 'it runs nowhere: no node of the mesh is in its regions';
+    if (terminal.json) terminal.printJson({ ...deployed, rollout, problem });
+    else terminal.warn(`${problem}; it starts on the first that comes into one`);
+    throw new ExitWith(EXIT.notReady);
+  }
+  const away = idsOf('unreachable');
   if (away.length > 0 && !terminal.json) {
-    terminal.warn(
-      `${away.map(({ id }) => id).join(', ')} cannot be reached and will catch up later`,
-    );
+    terminal.warn(`${away.join(', ')} cannot be reached and will catch up later`);
   }
   return rollout;
 }

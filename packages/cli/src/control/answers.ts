@@ -36,6 +36,8 @@ export interface Deployed {
   readonly durable: {
     readonly local: boolean;
     readonly jetstream: 'stored' | 'pending' | 'disabled';
+    /** What keeps JetStream from it; absent where it is only slow. */
+    readonly reason?: string;
   };
   readonly routesOff?: readonly RouteOff[];
 }
@@ -93,6 +95,10 @@ export interface StatusNode {
   readonly functionsReady: number;
   readonly load: number;
   readonly apiAddress?: string;
+  readonly version?: string;
+  readonly notReadyReason?: string;
+  readonly clockAheadMs?: number;
+  readonly cgroup?: string;
 }
 
 export interface StatusGateway {
@@ -100,13 +106,23 @@ export interface StatusGateway {
   readonly address: string;
   readonly state: string;
   readonly pid?: number;
+  readonly version?: string;
+  readonly domain?: string;
 }
 
 export interface MeshStatus {
   readonly nodes: readonly StatusNode[];
   readonly gateways: readonly StatusGateway[];
-  readonly nats: { readonly connected: boolean; readonly version?: string | null };
+  readonly nats: {
+    readonly connected: boolean;
+    readonly version?: string | null;
+    /** False where the mesh has no NATS. */
+    readonly enabled?: boolean;
+    readonly problem?: string;
+  };
   readonly functions?: number;
+  /** What an operator should look at, a sentence each. */
+  readonly problems?: readonly string[];
 }
 
 export interface LogLine {

@@ -4,7 +4,7 @@ import { PopmeshError } from '@popmesh/contracts';
 import { z } from 'zod';
 
 /**
- * Which mesh, and with what right: each of `api` and `token` from the first of
+ * Which mesh, and with what right: each of `api`, `token` and `ca` from the first of
  * flags, environment, `.popmesh/context.json` in this folder or one above it
  * (written by `popmesh dev`), and `popmesh/context.json` in the user's
  * configuration folder.
@@ -19,6 +19,8 @@ const contextSchema = z.object({
   /** Where clients reach the mesh, to show addresses of functions. */
   gateway: z.url().optional(),
   domain: z.string().optional(),
+  /** PEM file of the mesh's own CA; relative to the folder of this file. */
+  ca: z.string().optional(),
 });
 
 export type ContextFile = z.infer<typeof contextSchema>;
@@ -28,12 +30,17 @@ export interface Context {
   readonly token: string | undefined;
   readonly gateway: string | undefined;
   readonly domain: string | undefined;
+  readonly ca?: string | undefined;
   /** Where the address came from, for error messages. */
   readonly source: string;
 }
 
 export interface ContextInput {
-  readonly flags: { readonly api?: string | undefined; readonly token?: string | undefined };
+  readonly flags: {
+    readonly api?: string | undefined;
+    readonly token?: string | undefined;
+    readonly ca?: string | undefined;
+  };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
 }
@@ -50,11 +57,15 @@ export function resolveContext({ flags, env, cwd }: ContextInput): Context {
     });
   }
   const ownMesh = api === undefined;
+  const ca = flags.ca ?? present(env.POPMESH_CA);
+  const heldCa =
+    ownMesh && held?.ca !== undefined ? resolve(dirname(file ?? ''), held.ca) : undefined;
   return {
     apis,
     token: flags.token ?? present(env.POPMESH_TOKEN) ?? held?.token,
     gateway: ownMesh ? held?.gateway : undefined,
     domain: ownMesh ? held?.domain : undefined,
+    ca: ca === undefined ? heldCa : resolve(cwd, ca),
     source: flags.api !== undefined ? '--api' : api !== undefined ? 'POPMESH_API' : (file ?? ''),
   };
 }

@@ -10,6 +10,7 @@ import type {
   Version,
 } from './answers.ts';
 import type { Context } from './context.ts';
+import { tlsHint } from './private-ca.ts';
 
 /**
  * The control API of a mesh, over HTTP. Any node answers for all, so that a
@@ -275,7 +276,7 @@ function unreached(api: string, source: string, caught: unknown, timeoutMs: numb
   return new Unreached(
     `cannot reach the control API at ${api}: ${reason}`,
     !NEVER_SENT.has(cause?.code ?? ''),
-    `Is the mesh running? The address comes from ${source}.`,
+    tlsHint(cause?.code, api) ?? `Is the mesh running? The address comes from ${source}.`,
     caught,
   );
 }

@@ -1,32 +1,39 @@
 import type { StatusGateway } from './answers.ts';
 import type { Context } from './context.ts';
 
-/** Where clients find a function: by host name, and by path for a bare address. */
+/** Where clients find a function: by host name, by path for a bare address, by hosts of its own. */
 
-export interface FunctionAddress {
+export interface Route {
   readonly host: string;
-  readonly path: string;
+  readonly path?: string | undefined;
 }
 
+/** Each once, though many gateways serve it. */
 export function functionAddresses(
-  namespace: string,
-  name: string,
+  fn: { readonly namespace: string; readonly name: string; readonly routes?: readonly Route[] },
   context: Pick<Context, 'gateway' | 'domain'>,
   gateways: readonly StatusGateway[],
-): FunctionAddress[] {
+): string[] {
+  const { namespace, name, routes = [] } = fn;
   const bases =
     context.gateway === undefined
-      ? gateways.filter(({ state }) => state === 'ready').map(({ address }) => `http://${address}`)
-      : [context.gateway];
-  const domain = context.domain ?? 'localhost';
+      ? gateways
+          .filter(({ state }) => state === 'ready')
+          .map(({ address, domain }) => ({ url: `http://${address}`, domain }))
+      : [{ url: context.gateway, domain: gateways.find(({ domain }) => domain)?.domain }];
   const label = namespace === 'default' ? name : `${name}.${namespace}`;
-  return bases
-    .filter((base) => URL.canParse(base))
-    .map((base) => {
-      const { protocol, host, port } = new URL(base);
-      return {
-        host: `${protocol}//${label}.${domain}${port === '' ? '' : `:${port}`}/`,
-        path: `${protocol}//${host}/${namespace}/${name}/`,
-      };
+  const found = bases
+    .filter(({ url }) => URL.canParse(url))
+    .flatMap(({ url, domain: announced }) => {
+      const { protocol, host, port } = new URL(url);
+      const domain = context.domain ?? announced;
+      const at = (hostname: string): string =>
+        `${protocol}//${hostname}${port === '' ? '' : `:${port}`}`;
+      return [
+        ...(domain === undefined || domain === '' ? [] : [`${at(`${label}.${domain}`)}/`]),
+        `${protocol}//${host}/${namespace}/${name}/`,
+        ...routes.map((route) => `${at(route.host)}${(route.path ?? '/').replace(/\*$/, '')}`),
+      ];
     });
+  return [...new Set(found)];
 }

@@ -220,6 +220,7 @@ export const statusSchema = z
         location: z.object({ lat: z.number(), lon: z.number() }),
         startedAtMs: z.number(),
         version: z.string(),
+        domain: z.string().optional(),
       }),
     ),
     nats: z.object({
