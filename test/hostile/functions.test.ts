@@ -239,13 +239,14 @@ describe('hostile functions', () => {
     });
   }
 
-  async function deployBinary(name: string, bytes: Uint8Array, state = 'ready'): Promise<Target> {
+  const BINARY_CONFIG = {
+    limits: { cpuMs: CPU_MS, timeoutMs: 10_000, memoryMb: 64 },
+    scaling: { max: 1, idleTimeoutMs: 1_000 },
+  };
+
+  async function deployBinary(name: string, bytes: Uint8Array): Promise<Target> {
     const id = `bad/${name}`;
-    const outcome = await subject.deploy(id, bytes, {
-      limits: { cpuMs: CPU_MS, timeoutMs: 10_000, memoryMb: 64 },
-      scaling: { max: 1, idleTimeoutMs: 1_000 },
-    });
-    assert.equal(outcome, state);
+    assert.equal(await subject.deploy(id, bytes, BINARY_CONFIG), 'ready');
     return Target.of(subject, id);
   }
 
@@ -253,11 +254,11 @@ describe('hostile functions', () => {
     ['loops', CODE_OF.loop()],
     ['traps', CODE_OF.trap()],
   ] as const) {
-    test(`a binary that ${name} while it starts is not ready, and is gone`, async () => {
+    test(`a binary that ${name} while it starts is refused`, async () => {
       const bytes = withStart(new Uint8Array(readFileSync(rustFile)), code);
-      const one = await deployBinary(`start-${name}`, bytes, 'failed');
-      assert.equal((await one.call('/')).code, 'function_not_found');
-      await subject.mesh.control(`/v1/functions/${one.id}`, { method: 'DELETE' });
+      const outcome = await subject.upload(`bad/start-${name}`, bytes, BINARY_CONFIG);
+      assert.ok('refused' in outcome, 'it was accepted');
+      assert.deepEqual([outcome.refused.status, outcome.refused.code], [422, 'invalid_component']);
       unharmed();
     });
   }

@@ -1,6 +1,7 @@
 import { type ChunkStorage, sha256Hex, splitArtifact } from '@popmesh/artifacts';
 import { type Counter, type FunctionId, type Logger, PopmeshError } from '@popmesh/contracts';
 import type { ExposedMetrics } from '@popmesh/daemon';
+import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
 import type { Runtime } from '@popmesh/runtime';
 import type { Actor, Control, Deleted, Deployed, DeployRequest } from './api/control.ts';
@@ -32,7 +33,7 @@ export interface NodeControlOptions {
   readonly nodeId: string;
   readonly registry: Registry;
   readonly store: Pick<ChunkStorage, 'has' | 'put'>;
-  readonly runtime: Pick<Runtime, 'prepare'>;
+  readonly runtime: Pick<Runtime, 'prepare' | 'prove'>;
   readonly publisher: Publisher;
   readonly hosts: HostControl;
   readonly view: MeshView;
@@ -73,6 +74,8 @@ export class NodeControl implements Control {
       { memoryMb: manifest.config.limits.memoryMb ?? 0 },
       signal,
     );
+    const config = create(FunctionConfigSchema, toFunctionConfig(manifest));
+    await runtime.prove({ function: id, prepared, config }, signal);
     const { manifest: artifact, chunks } = splitArtifact(component, prepared.door);
     const fresh = chunks.filter((chunk) => !store.has(chunk.digest)).length;
     for (const chunk of chunks) await store.put(chunk.bytes);
@@ -87,7 +90,7 @@ export class NodeControl implements Control {
           name,
           label: manifest.label,
           artifact,
-          config: toFunctionConfig(manifest),
+          config,
           createdBy: actor.who,
         }),
     );

@@ -8,6 +8,7 @@ export {
   type FunctionLog,
   type Runtime,
   type RuntimeOptions,
+  type Trial,
 } from './runtime.ts';
 export { parseUsage, type UsageLine } from './usage-journal.ts';
 export type { DoorName } from './worker/door.ts';

@@ -14,6 +14,7 @@ export class RuntimeMeters {
   readonly #prepare;
   readonly #dropped;
   readonly #usageDropped;
+  readonly #trials;
   readonly #unused;
   readonly #swept;
 
@@ -55,6 +56,11 @@ export class RuntimeMeters {
       [5, 50, 250, 500, 1_000, 2_500, 5_000, 10_000],
       ['outcome'],
     );
+    this.#trials = metrics.histogram(
+      'popmesh_trial_ms',
+      'Time to make one instance of what is about to be deployed',
+      [10, 50, 100, 250, 1_000, 5_000, 30_000],
+    );
     this.#unused = metrics.gauge(
       'popmesh_prepared_unused_bytes',
       'Prepared files that no deployed version uses',
@@ -80,6 +86,10 @@ export class RuntimeMeters {
 
   usageDropped(): void {
     this.#usageDropped.add(1);
+  }
+
+  tried(ms: number): void {
+    this.#trials.observe(ms);
   }
 
   prepared(ms: number, outcome: string): void {

@@ -11,19 +11,23 @@ import {
   parseFunctionId,
   type Random,
   type Startable,
+  untilAborted,
 } from '@popmesh/contracts';
+import type { FunctionConfig } from '@popmesh/protocol';
 import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
 import { addUsage, emptyUsage } from './executor/usage.ts';
 import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
 import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepare/preparer.ts';
-import { PreparedStore } from './prepare/store.ts';
+import { PreparedStore, sha256 } from './prepare/store.ts';
 import { Sweeper } from './prepare/sweeper.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
 import { MemoryBudget } from './supervise/memory-budget.ts';
 import { memoryLimitBytes } from './supervise/memory-limit.ts';
 import { SpareExecutors } from './supervise/spare-executors.ts';
 import { ExecutorSupervisor } from './supervise/supervisor.ts';
+import { TrialQueue } from './supervise/trial-queue.ts';
+import { verdictOf } from './supervise/verdict.ts';
 import { USAGE_ROWS_MAX, UsageJournal } from './usage-journal.ts';
 
 /** The room's driver: preparing on one side, one supervised executor per namespace on the other. */
@@ -57,6 +61,13 @@ export interface RuntimeOptions {
   readonly onFunctionLost?: (id: FunctionId, error: PopmeshError) => void;
 }
 
+/** A version that is not there yet. */
+export interface Trial {
+  readonly function: FunctionId;
+  readonly prepared: Prepared;
+  readonly config: FunctionConfig;
+}
+
 export interface ExecutorStatus {
   readonly namespace: string;
   /** Undefined while none runs. */
@@ -74,6 +85,11 @@ export interface Runtime extends Startable {
     limits: { readonly memoryMb: number },
     signal: AbortSignal,
   ): Promise<Prepared>;
+  /**
+   * Makes one instance of what is about to be deployed, with its plan, where it can harm nobody
+   * else. Refuses with the reason what cannot be started; nothing stays of it.
+   */
+  prove(trial: Trial, signal: AbortSignal): Promise<void>;
   /** Resolves when the namespace's executor serves it. An older revision is ignored. */
   apply(deployment: Deployment): Promise<void>;
   remove(id: FunctionId): Promise<void>;
@@ -97,6 +113,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 }
 
 const STOP_GRACE_MS = 2_000;
+/** An executor that was started for a namespace's first trial waits this long for the deploy. */
+const TRIAL_KEPT_MS = 10_000;
 const MB = 1024 * 1024;
 /** Of what the machine or our group has, where the configuration names no budget. */
 const MEMORY_SHARE = 0.7;
@@ -116,6 +134,7 @@ class NodeRuntime implements Runtime {
   readonly #meters: RuntimeMeters;
   readonly #journal: UsageJournal;
   readonly #spares: SpareExecutors;
+  readonly #trials: TrialQueue;
   readonly #over = new AbortController();
   #memory: MemoryBudget | undefined;
   #stopping: Promise<void> | undefined;
@@ -138,6 +157,10 @@ class NodeRuntime implements Runtime {
       clock: options.clock,
       random: options.random,
       logger: options.logger,
+    });
+    this.#trials = new TrialQueue({
+      waitingMax: this.#config.prepareQueueMax,
+      clock: options.clock,
     });
     this.#meters = new RuntimeMeters(options.metrics);
     this.#sweeper = new Sweeper({
@@ -177,6 +200,7 @@ class NodeRuntime implements Runtime {
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       this.#over.abort();
+      this.#trials.stop(new PopmeshError('unavailable', 'Stopping'));
       const prepared = Promise.all([this.#preparer.stop(), this.#sweeper.stop()]);
       const executors = [...this.#executors.values(), ...this.#leaving];
       await Promise.all(executors.map((it) => it.stop(STOP_GRACE_MS)));
@@ -209,6 +233,56 @@ class NodeRuntime implements Runtime {
     if (failed) throw outcome;
     this.#sweeper.soon();
     return outcome;
+  }
+
+  async prove({ function: id, prepared, config }: Trial, signal: AbortSignal): Promise<void> {
+    if (this.#stopping !== undefined) throw new PopmeshError('unavailable', 'Stopping');
+    const target = { version: 0, weight: 100, prepared, config };
+    const planned = forTrial(this.#plan({ function: id, revision: 0n, targets: [target] }));
+    const { namespace } = parseFunctionId(id);
+    const key = sha256(Buffer.from(JSON.stringify(planned)));
+    await this.#trials.run(namespace, key, signal, async (ended) => {
+      const startedMs = this.#options.clock.monotonic();
+      try {
+        await this.#try(namespace, planned, ended);
+      } catch (error) {
+        throw ended.aborted ? ended.reason : verdictOf(error, prepared.memoryMb);
+      } finally {
+        this.#meters.tried(this.#options.clock.monotonic() - startedMs);
+      }
+    });
+  }
+
+  /**
+   * Where the namespace has no executor yet, in the one that it will have: nothing runs there that
+   * could be harmed. Else in a process of its own, which then ends, so that what crashes it takes no
+   * live version along.
+   */
+  async #try(namespace: string, planned: PlannedDeployment, signal: AbortSignal): Promise<void> {
+    const isFirst = !this.#executors.has(namespace);
+    const executor = isFirst ? this.#executorOf(namespace) : this.#makeExecutor(namespace, false);
+    if (!isFirst) this.#leaving.add(executor);
+    const tried = executor.try(planned);
+    try {
+      await untilAborted(tried, signal);
+    } finally {
+      if (isFirst) void this.#keepAfterTrial(namespace, executor, tried);
+      else void executor.stop(0).finally(() => this.#leaving.delete(executor));
+    }
+  }
+
+  async #keepAfterTrial(
+    namespace: string,
+    executor: ExecutorSupervisor,
+    tried: Promise<void>,
+  ): Promise<void> {
+    try {
+      await tried;
+      await this.#options.clock.sleep(TRIAL_KEPT_MS, this.#over.signal);
+    } catch {
+      // It failed, and nothing comes after it; or all ends.
+    }
+    await this.#retireUnused(namespace, executor);
   }
 
   async apply(deployment: Deployment): Promise<void> {
@@ -290,6 +364,7 @@ class NodeRuntime implements Runtime {
   }
 
   async drain(): Promise<void> {
+    this.#trials.stop(new PopmeshError('draining', 'This node is being stopped'));
     await Promise.all([...this.#executors.values()].map((executor) => executor.drain()));
   }
 
@@ -312,26 +387,31 @@ class NodeRuntime implements Runtime {
   #executorOf(namespace: string): ExecutorSupervisor {
     let executor = this.#executors.get(namespace);
     if (executor === undefined) {
-      const isCurrent = (): boolean => this.#executors.get(namespace) === made;
-      const made = new ExecutorSupervisor({
-        namespace,
-        place: this.#options.identity,
-        source: this.#spares,
-        config: this.#config,
-        clock: this.#options.clock,
-        logger: this.#options.logger.child({ namespace }),
-        onAddress: () => this.#announce(),
-        onEnded: () => {
-          if (isCurrent()) this.#forgetLoad(namespace);
-        },
-        onDamaged: (directory) => this.#preparer.repair(directory, this.#over.signal),
-        onLost: (id, error) => this.#options.onFunctionLost?.(id, error),
-        onMessage: (message) => this.#receive(namespace, message, isCurrent()),
-      });
-      executor = made;
-      this.#executors.set(namespace, made);
+      executor = this.#makeExecutor(namespace, true);
+      this.#executors.set(namespace, executor);
     }
     return executor;
+  }
+
+  #makeExecutor(namespace: string, listens: boolean): ExecutorSupervisor {
+    const isCurrent = (): boolean => this.#executors.get(namespace) === made;
+    const made = new ExecutorSupervisor({
+      namespace,
+      place: this.#options.identity,
+      source: this.#spares,
+      config: this.#config,
+      clock: this.#options.clock,
+      logger: this.#options.logger.child({ namespace }),
+      listens,
+      onAddress: () => this.#announce(),
+      onEnded: () => {
+        if (isCurrent()) this.#forgetLoad(namespace);
+      },
+      onDamaged: (directory) => this.#preparer.repair(directory, this.#over.signal),
+      onLost: (id, error) => this.#options.onFunctionLost?.(id, error),
+      onMessage: (message) => this.#receive(namespace, message, isCurrent()),
+    });
+    return made;
   }
 
   #announce(): void {
@@ -368,6 +448,15 @@ class NodeRuntime implements Runtime {
     }
   }
 }
+
+/** One instance, however many are to stand later. */
+const forTrial = (planned: PlannedDeployment): PlannedDeployment => ({
+  ...planned,
+  targets: planned.targets.map((target) => ({
+    ...target,
+    plan: { ...target.plan, scaling: { ...target.plan.scaling, min: 0 } },
+  })),
+});
 
 const readText = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').catch(() => undefined);

@@ -29,6 +29,8 @@ export type ToExecutor =
   | { readonly type: 'expect'; readonly code: SkeletonCode }
   | ExecutorInit
   | { readonly type: 'apply'; readonly callId: number; readonly deployment: PlannedDeployment }
+  /** One instance of each version is made, and goes again: whether it can be is the answer. */
+  | { readonly type: 'try'; readonly callId: number; readonly deployment: PlannedDeployment }
   | { readonly type: 'remove'; readonly callId: number; readonly function: FunctionId }
   /** Listen: only now may requests come, for everything is loaded again. */
   | { readonly type: 'open'; readonly callId: number }

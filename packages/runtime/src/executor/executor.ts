@@ -7,7 +7,7 @@ import { PlainListener } from './http1/plain-listener.ts';
 import { LogRelay } from './log-relay.ts';
 import type { ModuleLoader } from './module-loader.ts';
 import { Repairs } from './repairs.ts';
-import { RoutingTable } from './routing-table.ts';
+import { type CreatePool, type PoolReports, RoutingTable } from './routing-table.ts';
 import type { Slot } from './slot.ts';
 import { SlotPool } from './slot-pool.ts';
 import { StartGate } from './start-gate.ts';
@@ -70,26 +70,15 @@ export class Executor {
       this.#loader,
       (options) =>
         new SlotPool({
+          ...this.#standing(options),
           ...options,
           place: { node, pop, region },
           config,
           clock,
           supply: this.#supply,
           schedule,
-          enter: () => this.#gate.enter(options.function),
           isStarved: () => this.#starved,
-          onStart: (state) => parts.send({ type: 'slot', function: options.function, state }),
           makeRoom: () => this.#makeRoom(),
-          usage: this.#usage.rowOf(options.function, options.target.version),
-          onLog: (level, message, requestId) =>
-            this.#logs.add({
-              timeMs: clock.now(),
-              function: options.function,
-              version: options.target.version,
-              level,
-              message,
-              requestId,
-            }),
         }),
       (directory) => this.#repairs.of(directory),
     );
@@ -129,6 +118,25 @@ export class Executor {
     this.#scheduleTicks();
   }
 
+  /** How a function's pool is known outside; one on trial has ways of its own. */
+  #standing({ function: id, target }: Parameters<CreatePool>[0]): PoolReports {
+    const { clock, send } = this.#parts;
+    return {
+      enter: () => this.#gate.enter(id),
+      onStart: (state) => send({ type: 'slot', function: id, state }),
+      usage: this.#usage.rowOf(id, target.version),
+      onLog: (level, message, requestId) =>
+        this.#logs.add({
+          timeMs: clock.now(),
+          function: id,
+          version: target.version,
+          level,
+          message,
+          requestId,
+        }),
+    };
+  }
+
   async #open(): Promise<void> {
     const { init, send } = this.#parts;
     const port = await this.#listen(init.port).catch((error: NodeJS.ErrnoException) => {
@@ -143,6 +151,9 @@ export class Executor {
     switch (message.type) {
       case 'apply':
         this.#answer(message.callId, this.#routes.apply(message.deployment));
+        return;
+      case 'try':
+        this.#answer(message.callId, this.#routes.try(message.deployment));
         return;
       case 'remove':
         this.#routes.remove(message.function);

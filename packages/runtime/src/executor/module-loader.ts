@@ -16,6 +16,8 @@ const { compile } = (
   }
 ).WebAssembly;
 
+const REASON_LENGTH_MAX = 300;
+
 interface Skeleton {
   readonly glue: GlueText;
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
@@ -171,7 +173,11 @@ export class ModuleLoader {
         }),
       );
     } catch (cause) {
-      throw new PopmeshError('invalid_component', 'A core module does not compile', { cause });
+      // V8 has features that the validator does not know of, and the other way round.
+      const reason = cause instanceof Error ? `: ${cause.message.slice(0, REASON_LENGTH_MAX)}` : '';
+      throw new PopmeshError('invalid_component', `A core module does not compile${reason}`, {
+        cause,
+      });
     }
     const glue = files.find(({ name }) => name === GLUE_FILE);
     const source = Buffer.from(glue?.bytes ?? '').toString('utf8');

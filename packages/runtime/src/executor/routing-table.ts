@@ -1,8 +1,10 @@
 import { type FunctionId, PopmeshError } from '@popmesh/contracts';
 import type { PlannedDeployment, PlannedTarget } from '../plan.ts';
 import type { ComponentCode } from '../worker/component-code.ts';
+import { LastWords } from './last-words.ts';
 import type { ModuleLoader } from './module-loader.ts';
 import type { SlotPool, SlotPoolOptions } from './slot-pool.ts';
+import { emptyUsage } from './usage.ts';
 import { chooseTarget, keyFraction } from './version-choice.ts';
 
 /**
@@ -22,8 +24,12 @@ export interface RouteTarget {
   readonly pool: SlotPool;
 }
 
+/** Whom a pool tells what: by default the daemon. */
+export type PoolReports = Pick<SlotPoolOptions, 'enter' | 'onStart' | 'usage' | 'onLog'>;
+
 export type CreatePool = (
-  options: Pick<SlotPoolOptions, 'function' | 'target' | 'load' | 'keep' | 'repair'>,
+  options: Pick<SlotPoolOptions, 'function' | 'target' | 'load' | 'keep' | 'repair'> &
+    Partial<PoolReports & Pick<SlotPoolOptions, 'isTrial'>>,
 ) => SlotPool;
 
 export class RoutingTable {
@@ -91,6 +97,27 @@ export class RoutingTable {
     }
   }
 
+  /** Whether an instance can be made of each version; nothing of it stays, and nobody is told. */
+  async try(deployment: PlannedDeployment): Promise<void> {
+    const said = new LastWords();
+    const pools = deployment.targets.map((target) =>
+      this.#poolOf(deployment.function, target, {
+        isTrial: true,
+        enter: async () => () => {},
+        onStart: () => {},
+        usage: () => emptyUsage(deployment.function, target.version),
+        onLog: (_level, message) => said.add(message),
+      }),
+    );
+    try {
+      await Promise.all(pools.map((pool) => pool.warm()));
+    } catch (error) {
+      throw said.addTo(PopmeshError.from(error, 'executor_failed'));
+    } finally {
+      this.#retire(pools);
+    }
+  }
+
   /** A first instance of each, one after the other; what cannot start shows at its first request. */
   async warm(ids: readonly FunctionId[]): Promise<void> {
     for (const id of ids) {
@@ -115,17 +142,22 @@ export class RoutingTable {
     target: PlannedTarget,
     fresh: SlotPool[],
   ): Promise<SlotPool> {
-    const pool = this.#createPool({
-      function: deployment.function,
-      target,
-      load: () => this.#load(target.directory),
-      keep: (code, message) => this.#loader.keep(code, message),
-      repair: () => this.#repair(target.directory),
-    });
+    const pool = this.#poolOf(deployment.function, target);
     fresh.push(pool);
     if (deployment.warm) await pool.warm();
     else this.#loader.prefetch(target.directory);
     return pool;
+  }
+
+  #poolOf(id: FunctionId, target: PlannedTarget, more: Partial<Parameters<CreatePool>[0]> = {}) {
+    return this.#createPool({
+      function: id,
+      target,
+      load: () => this.#load(target.directory),
+      keep: (code, message) => this.#loader.keep(code, message),
+      repair: () => this.#repair(target.directory),
+      ...more,
+    });
   }
 
   /** Files that are not as they were prepared are made again, and never run. */

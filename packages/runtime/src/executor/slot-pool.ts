@@ -7,6 +7,7 @@ import {
 } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import type { PlannedTarget } from '../plan.ts';
+import { limitTime } from '../prepare/child-time.ts';
 import { type ComponentCode, withoutCommon } from '../worker/component-code.ts';
 import type { KeepMessage } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
@@ -26,6 +27,11 @@ export interface SlotPoolOptions {
   readonly load: () => Promise<ComponentCode>;
   /** Something of it that the next worker need not read or compile. */
   readonly keep: (code: ComponentCode, message: KeepMessage) => void;
+  /**
+   * Only whether it starts is asked: then what its thread spends decides, since by the clock a good
+   * component would be refused on a busy machine.
+   */
+  readonly isTrial?: boolean;
   /** Its files are not as they were prepared: resolves when they are. */
   readonly repair: () => Promise<void>;
   readonly place: { readonly node: string; readonly pop: string; readonly region: string };
@@ -343,9 +349,9 @@ export class SlotPool {
     this.slots.add(slot);
     const { plan } = target;
     // A component may loop while it is instantiated, when no request is there to be watched.
-    let late = false;
-    const deadline = this.options.clock.setTimer(config.slotStartMs, () => {
-      late = true;
+    let late: { readonly isSpent: boolean } | undefined;
+    const deadline = this.#limitStart(slot, (isSpent) => {
+      late = { isSpent };
       void slot.end();
     });
     try {
@@ -383,17 +389,26 @@ export class SlotPool {
       }
       this.#requeue(slot.takeBack());
       void slot.end();
-      if (late) {
-        throw new PopmeshError('timeout_exceeded', 'The function did not start in time', {
-          details: { limit: 'slotStartMs', max: config.slotStartMs },
-        });
-      }
-      throw error;
+      throw late === undefined ? error : notStarted(late, config.slotStartMs);
     } finally {
       deadline.cancel();
       // A new thread takes the HTTP thread 2 ms, and a core for 100.
       this.options.clock.setTimer(REFILL_AFTER_MS, () => supply.refill());
     }
+  }
+
+  #limitStart(slot: Slot, onOver: (isSpent: boolean) => void): Timer {
+    const { clock, config, isTrial } = this.options;
+    if (isTrial !== true) return clock.setTimer(config.slotStartMs, () => onOver(true));
+    return limitTime({
+      limitMs: config.slotStartMs,
+      clock,
+      cpuMs: async () => {
+        const used = await slot.worker.cpuUsage().catch(() => undefined);
+        return used && (used.user + used.system) / 1000;
+      },
+      onOver,
+    });
   }
 
   #onRoom(slot: Slot): void {
@@ -457,6 +472,13 @@ export class SlotPool {
 const PIPE = 3;
 /** Times a request that no guest has seen is given to another worker. */
 const ATTEMPTS_MAX = 3;
+
+function notStarted({ isSpent }: { readonly isSpent: boolean }, max: number): PopmeshError {
+  const details = { limit: 'slotStartMs', max };
+  return isSpent
+    ? new PopmeshError('timeout_exceeded', 'The function did not start in time', { details })
+    : new PopmeshError('unavailable', 'The function had too little time to start', { details });
+}
 
 const ignoreOverload = (error: unknown): void => {
   if (!(error instanceof PopmeshError) || error.code !== 'overloaded') throw error;

@@ -7,7 +7,8 @@ import {
 } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import type { FromExecutor, ToExecutor, UsageRow } from '../executor/control.ts';
-import type { PlannedDeployment } from '../plan.ts';
+import type { PlannedDeployment, PlannedTarget } from '../plan.ts';
+import { WALL_FACTOR } from '../prepare/child-time.ts';
 import { ExecutorCalls } from './executor-calls.ts';
 import { type ExecutorExit, type ExecutorProcess, isKill } from './executor-process.ts';
 import { Recency } from './recency.ts';
@@ -30,6 +31,8 @@ export interface SupervisorOptions {
   readonly config: RuntimeConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** No for one that only tries what is to be deployed. */
+  readonly listens?: boolean;
   readonly onAddress: () => void;
   /** A process of it ended; another may take over. */
   readonly onEnded: () => void;
@@ -42,6 +45,8 @@ export interface SupervisorOptions {
 
 /** An address is kept this long over an end: mostly the next process has it by then. */
 const ADDRESS_KEPT_MS = 100;
+/** Processes that one trial may end. */
+const TRIES_MAX = 2;
 /** Functions that get an instance right after a restart. */
 const WARMED_MAX = 8;
 
@@ -118,6 +123,29 @@ export class ExecutorSupervisor {
         const error = PopmeshError.from(caught);
         if (!isEnd(error) || this.#stopped || left <= 1 || this.#suspects.isPoison(id)) throw error;
       }
+    }
+  }
+
+  /**
+   * Whether an instance can be made of it, without a trace of the try. A process that ends meanwhile
+   * gets one more chance, since its end may come from outside.
+   */
+  async try(deployment: PlannedDeployment): Promise<void> {
+    this.#applying++;
+    try {
+      for (let left = TRIES_MAX; ; left--) {
+        try {
+          await this.#up();
+          const targets = await this.#staged(deployment);
+          return await this.#call({ type: 'try', deployment: { ...deployment, targets } });
+        } catch (caught) {
+          const error = PopmeshError.from(caught);
+          if (!isEnd(error) || this.#stopped || left <= 1) throw error;
+        }
+      }
+    } finally {
+      this.#applying--;
+      this.#clean();
     }
   }
 
@@ -211,7 +239,7 @@ export class ExecutorSupervisor {
       process.send({ type: 'init', namespace, ...place, port: this.#port, config });
       process.send({ type: 'suspect', functions: this.#suspects.all });
       await Promise.all(this.#accepted.values().map((it) => this.#applyAgain(it)));
-      await this.#call({ type: 'open' });
+      if (this.#options.listens !== false) await this.#call({ type: 'open' });
     } catch (error) {
       // Half started it would stand for nothing, and in the way of the next.
       child.kill('SIGKILL');
@@ -266,6 +294,12 @@ export class ExecutorSupervisor {
 
   /** `isWanted` is asked when its files are there: it may have been removed meanwhile. */
   async #apply(deployment: PlannedDeployment, isWanted = (): boolean => true): Promise<void> {
+    const targets = await this.#staged(deployment);
+    if (isWanted()) await this.#call({ type: 'apply', deployment: { ...deployment, targets } });
+  }
+
+  /** As the process finds them. */
+  async #staged(deployment: PlannedDeployment): Promise<PlannedTarget[]> {
     const process = this.#process;
     if (process === undefined) throw endedError('unknown');
     const targets = await Promise.all(
@@ -277,7 +311,7 @@ export class ExecutorSupervisor {
       throw this.#process === process ? error : endedError('unknown');
     });
     if (this.#process !== process) throw endedError('unknown');
-    if (isWanted()) await this.#call({ type: 'apply', deployment: { ...deployment, targets } });
+    return targets;
   }
 
   /** Files of versions that nobody serves any more. */
@@ -292,7 +326,7 @@ export class ExecutorSupervisor {
 
   #call(message: CallMessage): Promise<void> {
     const { config } = this.#options;
-    const limitMs = message.type === 'drain' ? config.drainDeadlineMs : config.applyDeadlineMs;
+    const limitMs = limitOf(message.type, config);
     const process = this.#process;
     // To one that has ended it fails when that is heard, together with all the others.
     if (process === undefined) return Promise.reject(endedError('unknown'));
@@ -396,6 +430,13 @@ type CallMessage = ToExecutor extends infer M
     ? Omit<M, 'callId'>
     : never
   : never;
+
+function limitOf(type: CallMessage['type'], config: RuntimeConfig): number {
+  if (type === 'drain') return config.drainDeadlineMs;
+  // A start on trial is bounded from within, by what its thread spends.
+  const startMs = type === 'try' ? WALL_FACTOR * config.slotStartMs : 0;
+  return config.applyDeadlineMs + startMs;
+}
 
 const endedError = (exit: string | number): PopmeshError =>
   new PopmeshError('executor_failed', 'The executor process ended', {
