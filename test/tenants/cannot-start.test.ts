@@ -46,9 +46,12 @@ describe('a component that cannot run', () => {
   }
 
   async function refusalOf(id: string, component: Uint8Array): Promise<Refusal> {
-    const outcome = await subject.upload(id, component, LIMITS);
-    assert.ok('refused' in outcome, 'it was accepted');
-    return outcome.refused;
+    for (;;) {
+      const outcome = await subject.upload(id, component, LIMITS);
+      assert.ok('refused' in outcome, 'it was accepted');
+      // A machine with too much else to do gave it no time: nothing is said of the component then.
+      if (outcome.refused.code !== 'unavailable') return outcome.refused;
+    }
   }
 
   async function stillLive(): Promise<void> {

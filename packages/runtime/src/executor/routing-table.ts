@@ -29,7 +29,7 @@ export type PoolReports = Pick<SlotPoolOptions, 'enter' | 'onStart' | 'usage' | 
 
 export type CreatePool = (
   options: Pick<SlotPoolOptions, 'function' | 'target' | 'load' | 'keep' | 'repair'> &
-    Partial<PoolReports & Pick<SlotPoolOptions, 'isTrial'>>,
+    Partial<PoolReports>,
 ) => SlotPool;
 
 export class RoutingTable {
@@ -102,7 +102,6 @@ export class RoutingTable {
     const said = new LastWords();
     const pools = deployment.targets.map((target) =>
       this.#poolOf(deployment.function, target, {
-        isTrial: true,
         enter: async () => () => {},
         onStart: () => {},
         usage: () => emptyUsage(deployment.function, target.version),

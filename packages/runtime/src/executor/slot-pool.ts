@@ -27,11 +27,6 @@ export interface SlotPoolOptions {
   readonly load: () => Promise<ComponentCode>;
   /** Something of it that the next worker need not read or compile. */
   readonly keep: (code: ComponentCode, message: KeepMessage) => void;
-  /**
-   * Only whether it starts is asked: then what its thread spends decides, since by the clock a good
-   * component would be refused on a busy machine.
-   */
-  readonly isTrial?: boolean;
   /** Its files are not as they were prepared: resolves when they are. */
   readonly repair: () => Promise<void>;
   readonly place: { readonly node: string; readonly pop: string; readonly region: string };
@@ -397,9 +392,9 @@ export class SlotPool {
     }
   }
 
+  /** By what its thread spends: by the clock a good one would be given up on a busy machine. */
   #limitStart(slot: Slot, onOver: (isSpent: boolean) => void): Timer {
-    const { clock, config, isTrial } = this.options;
-    if (isTrial !== true) return clock.setTimer(config.slotStartMs, () => onOver(true));
+    const { clock, config } = this.options;
     return limitTime({
       limitMs: config.slotStartMs,
       clock,

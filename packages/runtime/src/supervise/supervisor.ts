@@ -433,7 +433,7 @@ type CallMessage = ToExecutor extends infer M
 
 function limitOf(type: CallMessage['type'], config: RuntimeConfig): number {
   if (type === 'drain') return config.drainDeadlineMs;
-  // A start on trial is bounded from within, by what its thread spends.
+  // A start is bounded from within, by what its thread spends.
   const startMs = type === 'try' ? WALL_FACTOR * config.slotStartMs : 0;
   return config.applyDeadlineMs + startMs;
 }
