@@ -80,6 +80,11 @@ export class Directory {
     this.#routes = undefined;
   }
 
+  /** A release that the table has forgotten: it decided nothing any more. */
+  dropClaim(host: string, namespace: string): void {
+    this.#owners.dropClaim(host, namespace);
+  }
+
   /** `host` in lower case without port and trailing dot; `url` starts with `/`. */
   find(host: string, url: string): Match | undefined {
     if (host.endsWith(this.#suffix)) {

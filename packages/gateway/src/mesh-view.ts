@@ -24,7 +24,8 @@ export type MeshChange =
   | { readonly kind: 'node'; readonly node: NodeState }
   | { readonly kind: 'node-gone'; readonly id: string }
   | { readonly kind: 'function'; readonly function: FunctionState }
-  | { readonly kind: 'host'; readonly claim: HostClaim };
+  | { readonly kind: 'host'; readonly claim: HostClaim }
+  | { readonly kind: 'host-gone'; readonly host: string; readonly namespace: string };
 
 export interface MeshView {
   nodes(): Iterable<NodeState>;

@@ -20,6 +20,7 @@ import {
   NodeAnnouncementSchema,
 } from '@popmesh/protocol';
 import type { FunctionState, MemberState, MeshChange, MeshView, NodeState } from './mesh-view.ts';
+import { type ForgettingTable, forgetTombstones } from './tombstones.ts';
 
 /** The record table and the member list of gossip, decoded. Nothing is kept twice but node states. */
 
@@ -32,9 +33,11 @@ export interface MemberSource {
 
 /** Gossip drops announcements of the long dead without a word; this finds out. */
 const RECONCILE_MS = 30_000;
+/** Looking for tombstones reads every old record. */
+const FORGET_EVERY_MS = 10 * 60_000;
 
 export class TableMeshView implements MeshView {
-  readonly #table: RecordTable;
+  readonly #table: RecordTable & ForgettingTable;
   readonly #members: MemberSource;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -42,8 +45,14 @@ export class TableMeshView implements MeshView {
   readonly #listeners = new Set<(change: MeshChange) => void>();
   readonly #stops: (() => void)[] = [];
   #timer: Timer | undefined;
+  #forgetTimer: Timer | undefined;
 
-  constructor(table: RecordTable, members: MemberSource, clock: Clock, logger: Logger) {
+  constructor(
+    table: RecordTable & ForgettingTable,
+    members: MemberSource,
+    clock: Clock,
+    logger: Logger,
+  ) {
     this.#table = table;
     this.#members = members;
     this.#clock = clock;
@@ -57,10 +66,12 @@ export class TableMeshView implements MeshView {
     );
     for (const record of this.#table.list(NODE_PREFIX)) this.#applied(record);
     this.#reconcileLater();
+    this.#forgetLater();
   }
 
   stop(): void {
     this.#timer?.cancel();
+    this.#forgetTimer?.cancel();
     for (const stop of this.#stops.splice(0)) stop();
   }
 
@@ -157,6 +168,17 @@ export class TableMeshView implements MeshView {
         this.#tell({ kind: 'node-gone', id });
       }
       this.#reconcileLater();
+    });
+  }
+
+  #forgetLater(): void {
+    this.#forgetTimer = this.#clock.setTimer(FORGET_EVERY_MS, () => {
+      this.#forgetLater();
+      forgetTombstones(this.#table, this.#clock.now())
+        .then((gone) => {
+          for (const claim of gone) this.#tell({ kind: 'host-gone', ...claim });
+        })
+        .catch((error) => this.#logger.warn('old tombstones could not be forgotten', { error }));
     });
   }
 

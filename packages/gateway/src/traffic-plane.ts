@@ -167,6 +167,7 @@ export class TrafficPlane {
   #apply(change: MeshChange): void {
     if (change.kind === 'function') this.directory.apply(change.function);
     else if (change.kind === 'host') this.directory.applyClaim(change.claim);
+    else if (change.kind === 'host-gone') this.directory.dropClaim(change.host, change.namespace);
     else if (change.kind === 'node-gone') this.topology.remove(change.id);
     else this.topology.apply(change.node, this.#deps.clock.monotonic());
   }

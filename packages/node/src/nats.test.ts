@@ -13,7 +13,9 @@ test('JetStream carries a deploy to a node that has no peer', { skip: natsMissin
   const nats = await startNats(t, join(mesh.folder, 'nats'));
   const one = await mesh.start('one', { nats: { url: nats.url } });
   await until(async () => (await one.status()).nats.connected);
-  const deployed = await one.deploy(HELLO, await exampleComponent());
+  const deployed = await one.deploy(HELLO, await exampleComponent(), {
+    config: { routes: [{ host: 'shop.example', path: '/*' }] },
+  });
   // `pending` says that JetStream took its time; on a busy machine that is no mistake.
   assert.match(deployed.durable.jetstream, /^(?:stored|pending)$/);
 
@@ -23,6 +25,14 @@ test('JetStream carries a deploy to a node that has no peer', { skip: natsMissin
     return nodes.find(({ id }) => id === 'two')?.state === 'ready';
   });
   assert.match(await (await two.invoke(HELLO)).text(), /Hello/);
+  await until(async () => {
+    const { hosts } = await two.json<{ hosts: { host: string; state: string }[] }>('/v1/hosts');
+    assert.deepEqual(
+      hosts.map(({ host, state }) => [host, state]),
+      [['shop.example', 'owned']],
+    );
+    return true;
+  });
   const { nats: status } = await two.status();
   assert.equal(status.connected, true);
   assert.match(status.version ?? '', /^\d+\.\d+/);

@@ -9,8 +9,9 @@ import {
   generateKeyPair,
   issueNodeIdentity,
   openRecord,
+  TOMBSTONE_KEPT_MS,
 } from '@popmesh/protocol';
-import { Registry, TOMBSTONE_KEPT_MS } from '@popmesh/replication';
+import { Registry } from '@popmesh/replication';
 import { Retention } from './retention.ts';
 
 test('chunks of kept versions stay, others go after the grace, tombstones after a week', async (t) => {

@@ -6,8 +6,8 @@ import {
   type OpaqueRecord,
   revisionTimeMs,
 } from '@popmesh/contracts';
-import { FUNCTION_PREFIX } from '@popmesh/protocol';
-import { type FunctionView, type Registry, TOMBSTONE_KEPT_MS } from '@popmesh/replication';
+import { FUNCTION_PREFIX, TOMBSTONE_KEPT_MS } from '@popmesh/protocol';
+import type { FunctionView, Registry } from '@popmesh/replication';
 
 /**
  * What may be forgotten: chunks that no version refers to any more (the store

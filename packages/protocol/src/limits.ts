@@ -13,3 +13,5 @@ export const MESH_CONNECTION_LIMITS = {
   /** From the connection to HTTP/2's first settings, TLS included. */
   silenceMs: 5_000,
 };
+/** How long a removal must be remembered, so that a member long away cannot undo it. */
+export const TOMBSTONE_KEPT_MS = 7 * 24 * 3_600_000;

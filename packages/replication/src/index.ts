@@ -3,7 +3,7 @@ export { type ReplicationConfig, replicationConfigSchema } from './config.ts';
 export { noticeName } from './function-merge.ts';
 export { LIVE_ALIAS, type LiveVersion } from './function-record.ts';
 export { createFunctionResolver } from './function-resolver.ts';
-export { TOMBSTONE_KEPT_MS, VERSIONS_KEPT_MAX } from './limits.ts';
+export { VERSIONS_KEPT_MAX } from './limits.ts';
 export type { PublishOutcome } from './record-writer.ts';
 export {
   type Deploy,

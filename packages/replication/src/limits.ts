@@ -38,5 +38,3 @@ export const RECORD_PAYLOAD_AIM_BYTES = 256 * 1024;
 export const CHANGES_WAITING_MAX = 32;
 /** Times a change is redone because a newer record came in between. */
 export const CHANGE_ATTEMPTS_MAX = 5;
-/** How long a removal must be remembered, so that a node long away cannot undo it. */
-export const TOMBSTONE_KEPT_MS = 7 * 24 * 3_600_000;

@@ -13,7 +13,7 @@ import {
   requireClaimable,
 } from './host-rules.ts';
 import type { HostSummary, RouteOff } from './host-schemas.ts';
-import { functionsNaming, hostSummaries, namedBy, routesOff } from './host-view.ts';
+import { hostSummaries, namedBy, namesOf, routesOff } from './host-view.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -26,7 +26,6 @@ import { Turns } from './turns.ts';
 
 interface Route {
   readonly host: string;
-  readonly path: string;
 }
 
 interface Asking {
@@ -108,11 +107,12 @@ export class HostControl {
     }
     return this.#turns.run(async () => {
       if (strict) this.check(namespace, routes);
-      const wanted = routes.filter((route) => strict || this.#canHave(namespace, route));
       // A claim that only old versions make would go with them.
       const own = standing.filter((host) => records.owner(host)?.namespace === namespace);
       const published: Promise<JetStreamState>[] = [];
-      for (const host of new Set([...wanted.map((route) => route.host), ...own])) {
+      for (const host of new Set([...own, ...routes.map((route) => route.host)])) {
+        // Looked at one by one, since each that is claimed counts.
+        if (!strict && !own.includes(host) && !this.#canHave(namespace, host)) continue;
         if (records.isRecorded(host, namespace)) continue;
         const record = await records.claim(host, namespace, actor.who);
         await this.#audit('claim', host, namespace, record, actor);
@@ -122,9 +122,9 @@ export class HostControl {
     });
   }
 
-  #canHave(namespace: string, route: Route): boolean {
+  #canHave(namespace: string, host: string): boolean {
     try {
-      this.check(namespace, [route]);
+      this.check(namespace, [{ host }]);
       return true;
     } catch {
       return false;
@@ -179,7 +179,7 @@ export class HostControl {
           hint: `Say whose claim is meant: --namespace ${claim.namespace} or ${another.namespace}.`,
         });
       }
-      const { functions: named } = functionsNaming(host, claim.namespace, registry);
+      const named = namesOf(registry.list(claim.namespace)).get(host)?.functions ?? [];
       if (named.length > 0 && !force) {
         throw new PopmeshError('conflict', `${host} is still a route of ${named.join(', ')}`, {
           hint: 'Deploy without it or delete the function first; --force switches the route off.',

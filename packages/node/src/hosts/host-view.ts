@@ -12,19 +12,20 @@ export const namedBy = (versions: readonly VersionRecord[]): Set<string> =>
     versions.flatMap(({ config }) => (config?.routes ?? []).map(({ host }) => host.toLowerCase())),
   );
 
-/** Functions of a namespace by what in them names a host. */
-export function functionsNaming(
-  host: string,
-  namespace: string,
-  registry: Pick<Registry, 'list'>,
-): Pick<HostSummary, 'functions' | 'olderVersionsOf'> {
-  const functions: string[] = [];
-  const olderVersionsOf: string[] = [];
-  for (const { id, live, versions } of registry.list(namespace)) {
-    if (namedBy(live.map(({ version }) => version)).has(host)) functions.push(id);
-    else if (namedBy(versions).has(host)) olderVersionsOf.push(id);
+type Naming = Pick<HostSummary, 'functions' | 'olderVersionsOf'>;
+
+/** Live functions that name a host, and those of which only older versions do; by host. */
+export function namesOf(functions: readonly FunctionView[]): ReadonlyMap<string, Naming> {
+  const names = new Map<string, Naming>();
+  for (const { id, live, versions } of functions) {
+    const now = namedBy(live.map(({ version }) => version));
+    for (const host of namedBy(versions)) {
+      const held = names.get(host) ?? { functions: [], olderVersionsOf: [] };
+      names.set(host, held);
+      (now.has(host) ? held.functions : held.olderVersionsOf).push(id);
+    }
   }
-  return { functions, olderVersionsOf };
+  return names;
 }
 
 /** Every claim of the namespaces that `maySee`, in the order of hosts. */
@@ -33,6 +34,12 @@ export function hostSummaries(
   registry: Pick<Registry, 'list'>,
   maySee: (namespace: string) => boolean,
 ): HostSummary[] {
+  const byNamespace = new Map<string, ReadonlyMap<string, Naming>>();
+  const namesIn = (namespace: string) => {
+    const names = byNamespace.get(namespace) ?? namesOf(registry.list(namespace));
+    byNamespace.set(namespace, names);
+    return names;
+  };
   return records.hosts().flatMap((host) => {
     const claims = records.claimsOf(host);
     const owner = records.owner(host);
@@ -45,7 +52,7 @@ export function hostSummaries(
         claimedBy: records.claimedBy(host, namespace),
         state: owner?.namespace === namespace ? ('owned' as const) : ('taken' as const),
         claims: claims.length,
-        ...functionsNaming(host, namespace, registry),
+        ...(namesIn(namespace).get(host) ?? { functions: [], olderVersionsOf: [] }),
       }));
   });
 }

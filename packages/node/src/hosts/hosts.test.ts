@@ -21,9 +21,10 @@ import {
   issueNodeIdentity,
   openRecord,
   sealRecord,
+  TOMBSTONE_KEPT_MS,
   toBinary,
 } from '@popmesh/protocol';
-import { Registry, TOMBSTONE_KEPT_MS } from '@popmesh/replication';
+import { Registry } from '@popmesh/replication';
 import { HostControl } from './host-control.ts';
 import { HostRecords } from './host-records.ts';
 import { hostsConfigSchema } from './host-rules.ts';
@@ -178,10 +179,7 @@ test('a claim keeps its time over any number of deploys, and nobody else gets th
       return true;
     });
   }
-  assert.throws(
-    () => one.control.check('mallory', [{ host: BANK, path: '/' }]),
-    hasCode('host_taken'),
-  );
+  assert.throws(() => one.control.check('mallory', [{ host: BANK }]), hasCode('host_taken'));
   assert.deepEqual(one.table.list(''), before, 'nothing was stored');
   assert.deepEqual(one.audit, [`claim ${BANK} bank`]);
   assert.deepEqual(one.read().owner(BANK), claimed, 'after a restart, too');
@@ -235,6 +233,27 @@ test('a roll-back claims again what is free, and switches off what is not', asyn
   assert.equal(one.owner('second.example'), 'bank');
   assert.equal(one.owner(), 'mallory');
   assert.deepEqual(one.off('bank/web'), [{ host: BANK, path: '/*', reason: 'taken' }]);
+});
+
+test('a roll-back does not get past the number of hosts', async (t) => {
+  const one = await node(t, 'one', { max: 2 });
+  await one.deploy('a/f', 'h1.example', 'h2.example');
+  await one.deploy('a/f');
+  await one.release('h1.example', 'a');
+  await one.release('h2.example', 'a');
+  await one.deploy('a/g', 'h3.example');
+  const routes = one.registry.get('a/f')?.versions[0]?.config?.routes ?? [];
+  await one.control.withClaims({ fn: 'a/f', routes, strict: false }, ADMIN, () =>
+    one.registry.rollback('a/f', 1),
+  );
+  assert.deepEqual(
+    one.records
+      .claimsBy('a')
+      .map(({ host }) => host)
+      .sort(),
+    ['h1.example', 'h3.example'],
+  );
+  assert.equal(one.off('a/f').length, 1);
 });
 
 test('two claims in a split mesh: the older has the host everywhere, the other function says so', async (t) => {
