@@ -39,15 +39,18 @@ export class RoutingTable {
   readonly #loader: ModuleLoader;
   readonly #createPool: CreatePool;
   readonly #repair: (directory: string) => Promise<void>;
+  readonly #keepOnly: (directories: ReadonlySet<string>) => void;
 
   constructor(
     loader: ModuleLoader,
     createPool: CreatePool,
     repair: (directory: string) => Promise<void>,
+    keepOnly: (directories: ReadonlySet<string>) => void,
   ) {
     this.#loader = loader;
     this.#createPool = createPool;
     this.#repair = repair;
+    this.#keepOnly = keepOnly;
   }
 
   /** The version that answers, undefined for a function that is not here. */
@@ -178,7 +181,7 @@ export class RoutingTable {
       void pool.retire().then(() => {
         this.#leaving.delete(pool);
         const used = new Set([...this.pools()].map((it) => it.options.target.directory));
-        this.#loader.keepOnly(used);
+        this.#keepOnly(used);
       });
     }
   }

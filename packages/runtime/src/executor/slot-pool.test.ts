@@ -22,7 +22,13 @@ describe('a pool of slots', () => {
   before(async () => {
     harness = await Harness.start();
     prepared = await harness.prepare(await buildGuest());
-    supply = new WorkerSupply({ spares: 0, workersMax: 2, heapMb: 64, cores: 2 });
+    supply = new WorkerSupply({
+      spares: 0,
+      workersMax: 2,
+      heapMb: 64,
+      cores: 2,
+      clock: testClock,
+    });
   });
   after(async () => {
     await supply.close();

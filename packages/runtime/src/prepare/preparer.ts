@@ -36,6 +36,8 @@ type Usable = Pick<Transpiled, 'files' | 'imports'>;
 interface Made {
   readonly transpiled: Usable;
   readonly images: readonly PlacedImage[];
+  /** SHA-256 of what was transpiled, where that was the skeleton. */
+  readonly skeleton?: string;
 }
 
 export interface Artifact {
@@ -176,7 +178,7 @@ export class Preparer {
     }
     const facts = checkComponent(bytes, { componentBytesMax: this.#config.componentBytesMax });
     const { door } = facts;
-    const { transpiled, images } =
+    const { transpiled, images, skeleton } =
       (await this.#bySkeleton(bytes, facts, memoryMb, signal)) ??
       (await this.#inFull(bytes, facts, signal));
     const imagePages = new Map<string, number>();
@@ -196,6 +198,7 @@ export class Preparer {
         digest: artifact.digest,
         door,
         memoryMb,
+        skeleton,
         imports: transpiled.imports,
         images: images.map(({ prepared }) => prepared),
       },
@@ -237,7 +240,7 @@ export class Preparer {
     try {
       const transpiled = await flight;
       const images = placeImages(skeleton, transpiled.files);
-      return images === undefined ? undefined : { transpiled, images };
+      return images === undefined ? undefined : { transpiled, images, skeleton: digest };
     } catch (caught) {
       const { code, details } = PopmeshError.from(caught);
       if (code !== 'invalid_component' || details.limit !== undefined) throw caught;

@@ -52,6 +52,8 @@ export interface PreparedManifest {
   readonly digest: string;
   readonly door: DoorName;
   readonly memoryMb: number;
+  /** SHA-256 of the component without its images, where it has any (skeleton.ts). */
+  readonly skeleton?: string | undefined;
   readonly imports: readonly string[];
   readonly images: readonly PreparedImage[];
   readonly files: readonly PreparedFile[];

@@ -53,7 +53,7 @@ export class SpareExecutors {
 
   constructor(options: SpareExecutorsOptions) {
     this.#options = options;
-    this.#expectations = new Expectations(options.logger);
+    this.#expectations = new Expectations(options.clock, options.logger);
     const { executorRestartMs, executorRestartMaxMs } = options.config;
     this.#restarts = new RestartPolicy({ firstMs: executorRestartMs, maxMs: executorRestartMaxMs });
   }
@@ -116,6 +116,11 @@ export class SpareExecutors {
   async ran(namespace: string, target: PlannedTarget): Promise<void> {
     if (!(await this.#expectations.ran(namespace, target)) || this.#stopped) return;
     for (const spare of this.#spares) void this.#track(this.#makeReady(spare));
+  }
+
+  /** A namespace serves these components and no others: of the rest nothing is expected any more. */
+  keepOnly(namespace: string, directories: ReadonlySet<string>): void {
+    this.#expectations.keepOnly(namespace, directories);
   }
 
   #makeReady(spare: ExecutorProcess): Promise<void> {

@@ -152,8 +152,9 @@ export class ExecutorSupervisor {
   async remove(id: FunctionId): Promise<void> {
     this.#accepted.delete(id);
     this.#recency.delete(id);
-    if (this.#process === undefined) return;
-    await this.#call({ type: 'remove', function: id }).catch(() => {});
+    if (this.#process !== undefined) {
+      await this.#call({ type: 'remove', function: id }).catch(() => {});
+    }
     this.#clean();
   }
 
@@ -288,8 +289,14 @@ export class ExecutorSupervisor {
       const error = PopmeshError.from(caught);
       if (isEnd(error)) throw error;
       this.#options.logger.error('a function cannot be served again', { function: id, error });
-      if (isWanted() && this.#accepted.delete(id)) this.#options.onLost(id, error);
+      if (isWanted()) this.#lose(id, error);
     }
+  }
+
+  #lose(id: FunctionId, error: PopmeshError): void {
+    if (!this.#accepted.delete(id)) return;
+    this.#clean();
+    this.#options.onLost(id, error);
   }
 
   /** `isWanted` is asked when its files are there: it may have been removed meanwhile. */
@@ -316,9 +323,10 @@ export class ExecutorSupervisor {
 
   /** Files of versions that nobody serves any more. */
   #clean(): void {
-    const { clock, logger } = this.#options;
+    const { clock, logger, namespace, source } = this.#options;
     const used = this.#accepted.values().flatMap(({ targets }) => targets);
     const directories = new Set(used.map(({ directory }) => directory));
+    source.keepOnly(namespace, directories);
     this.#process?.stage.keepOnly(directories, clock.monotonic()).catch((error: unknown) => {
       logger.warn('files of an old version could not be removed', { error: String(error) });
     });
@@ -403,7 +411,7 @@ export class ExecutorSupervisor {
     for (const id of this.#suspects.crashed(killed)) {
       logger.error('a function keeps ending its executor and is given up', { function: id });
       const poison = new PopmeshError('executor_failed', 'It ends its executor when it starts');
-      if (this.#accepted.delete(id)) this.#options.onLost(id, poison);
+      this.#lose(id, poison);
     }
     this.#calls.failAll(endedError(code ?? signal ?? 'unknown'));
     this.#options.onEnded();
