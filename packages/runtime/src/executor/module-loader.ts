@@ -19,6 +19,12 @@ const { compile } = (
 
 const REASON_LENGTH_MAX = 300;
 
+export interface PreparedComponent {
+  readonly directory: string;
+  /** SHA-256 of the component that must be there. */
+  readonly digest: string;
+}
+
 interface Skeleton {
   readonly glue: GlueText;
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
@@ -57,11 +63,12 @@ export class ModuleLoader {
     this.#prefetch = new Prefetch(whenQuiet);
   }
 
-  async load(directory: string): Promise<ComponentCode> {
+  /** Throws `digest_mismatch` where the folder holds another component than this. */
+  async load({ directory, digest }: PreparedComponent): Promise<ComponentCode> {
     const code = await touch(
       this.#loaded,
       directory,
-      () => this.#load(directory),
+      () => this.#load(directory, digest),
       (oldest) => this.#forget(oldest),
     );
     const imageBytes = this.#withImages.get(code);
@@ -154,9 +161,12 @@ export class ModuleLoader {
     for (const { memory } of code.images) delete memory?.bytes;
   }
 
-  async #load(directory: string): Promise<ComponentCode> {
+  async #load(directory: string, component: string): Promise<ComponentCode> {
     const ready = this.#prefetch.take(directory);
     const manifest = ready?.manifest ?? (await readManifest(directory));
+    if (manifest.digest !== component) {
+      throw new PopmeshError('digest_mismatch', 'A prepared component is not the one that it was');
+    }
     const common = commonFiles(manifest);
     const digest = skeletonDigest(manifest.door, common);
     this.#skeletonOf.set(directory, digest);

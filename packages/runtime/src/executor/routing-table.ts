@@ -155,7 +155,7 @@ export class RoutingTable {
     return this.#createPool({
       function: id,
       target,
-      load: () => this.#load(target.directory),
+      load: () => this.#load(target),
       keep: (code, message) => this.#loader.keep(code, message),
       repair: () => this.#repair(target.directory),
       ...more,
@@ -163,15 +163,15 @@ export class RoutingTable {
   }
 
   /** Files that are not as they were prepared are made again, and never run. */
-  async #load(directory: string): Promise<ComponentCode> {
+  async #load(target: PlannedTarget): Promise<ComponentCode> {
     try {
-      return await this.#loader.load(directory);
+      return await this.#loader.load(target);
     } catch (error) {
       if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
-      await this.#repair(directory).catch(() => {
+      await this.#repair(target.directory).catch(() => {
         throw error;
       });
-      return await this.#loader.load(directory);
+      return await this.#loader.load(target);
     }
   }
 

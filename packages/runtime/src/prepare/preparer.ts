@@ -29,6 +29,10 @@ export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARAT
 /** Of the glue, which every worker reads: a Rust component has 0.8 MB, a Python one 2.3 MB. */
 const GLUE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What keys of components begin with. */
+const DIGEST_LENGTH = 64;
+const digestOfKey = (key: string): string => key.slice(0, DIGEST_LENGTH);
+
 /** Components of which is remembered how to get them again. */
 const KNOWN_MAX = 50_000;
 
@@ -114,7 +118,7 @@ export class Preparer {
       if (busy === undefined) break;
       await busy.catch(() => {});
     }
-    const removing = this.#store.removeDamaged(directory);
+    const removing = this.#store.removeDamaged(directory, digestOfKey(key));
     this.#removing.set(key, removing);
     await removing.finally(() => this.#removing.delete(key));
   }
@@ -164,7 +168,7 @@ export class Preparer {
   ): Promise<Prepared> {
     const directory = this.#store.directoryOf(key);
     await this.#removing.get(key)?.catch(() => {});
-    const held = await this.#store.find(key);
+    const held = await this.#store.find(key, artifact.digest);
     // What loads an upload holds all its bytes, and is not kept when it is prepared first.
     if (held !== undefined || artifact.isLasting === true) {
       this.#remember(key, artifact, memoryMb);
@@ -256,13 +260,13 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<Usable> {
     const key = `skeleton-${digest}-${preparedSuffix(this.#jcoVersion)}`;
-    if ((await this.#store.find(key)) !== undefined) {
+    if ((await this.#store.find(key, digest)) !== undefined) {
       const directory = this.#store.directoryOf(key);
       try {
         const { manifest, files } = await loadPrepared(directory);
         return { files, imports: manifest.imports };
       } catch {
-        await this.#store.removeDamaged(directory);
+        await this.#store.removeDamaged(directory, digest);
       }
     }
     const { files, imports } = await this.#transpile(component, facts, signal);

@@ -76,7 +76,7 @@ describe('a blank instance', () => {
     harness = await Harness.start();
     const loader = new ModuleLoader();
     const load = async (source: string): Promise<ComponentCode> =>
-      loader.load((await harness.prepare(await buildGuest(source))).directory);
+      loader.load(await harness.prepare(await buildGuest(source)));
     small = await load(guest("'small'"));
     large = await load(guest("'large'.repeat(20_000).split('')"));
     assert.equal(small.skeleton, large.skeleton);
