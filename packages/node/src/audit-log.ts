@@ -11,7 +11,16 @@ import { type Clock, type Logger, PopmeshError } from '@popmesh/contracts';
  */
 
 export interface AuditEvent {
-  readonly action: 'start' | 'stop' | 'deploy' | 'rollback' | 'delete' | 'claim' | 'release';
+  readonly action:
+    | 'start'
+    | 'stop'
+    | 'deploy'
+    | 'rollback'
+    | 'delete'
+    | 'claim'
+    | 'release'
+    | 'conflict'
+    | 'rolled_back';
   /** `sub` of the token, or what stands in its place. */
   readonly who: string;
   readonly tokenId?: string;

@@ -121,7 +121,8 @@ export class ExecutorSupervisor {
         return;
       } catch (caught) {
         const error = PopmeshError.from(caught);
-        if (!isEnd(error) || this.#stopped || left <= 1 || this.#suspects.isPoison(id)) throw error;
+        if (isEnd(error) && this.#suspects.isPoison(id)) throw poisonError();
+        if (!isEnd(error) || this.#stopped || left <= 1) throw error;
       }
     }
   }
@@ -410,8 +411,7 @@ export class ExecutorSupervisor {
     const killed = isKill({ code, signal });
     for (const id of this.#suspects.crashed(killed)) {
       logger.error('a function keeps ending its executor and is given up', { function: id });
-      const poison = new PopmeshError('executor_failed', 'It ends its executor when it starts');
-      this.#lose(id, poison);
+      this.#lose(id, poisonError());
     }
     this.#calls.failAll(endedError(code ?? signal ?? 'unknown'));
     this.#options.onEnded();
@@ -449,6 +449,12 @@ function limitOf(type: CallMessage['type'], config: RuntimeConfig): number {
 const endedError = (exit: string | number): PopmeshError =>
   new PopmeshError('executor_failed', 'The executor process ended', {
     details: { ended: true, exit },
+  });
+
+/** `poison` tells it from an executor that ended for another reason: this will happen again. */
+const poisonError = (): PopmeshError =>
+  new PopmeshError('executor_failed', 'It ends its executor when it starts', {
+    details: { poison: true },
   });
 
 const isEnd = (error: PopmeshError): boolean =>
