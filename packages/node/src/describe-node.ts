@@ -30,6 +30,7 @@ export interface NodeFacts {
   }[];
   readonly failures: readonly Failure[];
   readonly load: number;
+  readonly controlGroups: string;
   readonly nats: {
     readonly connected: boolean;
     readonly version?: string | undefined;
@@ -64,6 +65,7 @@ export function describeNode(facts: NodeFacts): Announcement {
       ...(fallbackVersion === undefined ? {} : { fallbackVersion }),
     })),
     load: Math.min(1, Math.max(0, facts.load)),
+    cgroup: facts.controlGroups,
     natsConnected: facts.nats.connected,
     natsVersion: facts.nats.version ?? '',
     natsProblem: (facts.nats.problem ?? '').slice(0, NATS_PROBLEM_LENGTH_MAX),

@@ -325,6 +325,7 @@ async function build(
         served: applyLoop.served(),
         failures: applyLoop.failures(),
         load: runtime.load(),
+        controlGroups: runtime.controlGroups(),
         nats: natsStatus(),
       }),
     load: () => runtime.load(),
