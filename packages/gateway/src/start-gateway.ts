@@ -101,6 +101,7 @@ async function build(
   const gossip = createGossip({
     self: { id, role: 'gateway', address: () => meshAddress, pop: config.location.pop },
     seeds: config.mesh.seeds,
+    diagnose: () => tls?.problems(meshAddress, clock.now()) ?? [],
     openEnvelope: (envelope) => openRecord(rootPublicKey, envelope, certificates),
     transport: new GrpcGossipTransport(tls?.client),
     persistence: diskPersistence({ directory: join(config.dataDir, 'gossip'), logger }),
@@ -124,6 +125,7 @@ async function build(
   };
   meshAddress = advertised(mesh.address);
   closing.add('gossip', 5_000, () => gossip.stop());
+  for (const problem of tls?.problems(meshAddress, clock.now()) ?? []) logger.warn(problem);
   await gossip.start(signal);
   const view = new TableMeshView(gossip.table, gossip, clock, logger);
   closing.add('mesh view', 100, () => view.stop());

@@ -97,6 +97,7 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
   const syncer = new Syncer({
     membership,
     seeds: options.seeds,
+    diagnose: options.diagnose ?? (() => []),
     reconcile: (to) => reconcile(to, { transport, exchange, table, selfId: id, options: call }),
     clock,
     random,

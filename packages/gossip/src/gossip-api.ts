@@ -28,6 +28,8 @@ export interface GossipOptions {
     readonly pop: string;
   };
   readonly seeds: readonly string[];
+  /** What of our own (a certificate) may be why others do not talk to us; for the log. */
+  readonly diagnose?: (() => readonly string[]) | undefined;
   /** Decodes and verifies; throws for what may not be passed on. */
   readonly openEnvelope: (envelope: Uint8Array) => OpaqueRecord;
   /** Joins records that were made without knowing of each other; for members that may sign them. */

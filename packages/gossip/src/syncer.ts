@@ -13,6 +13,7 @@ import { Seeds } from './seeds.ts';
 export interface SyncerParts {
   readonly membership: Membership;
   readonly seeds: readonly string[];
+  readonly diagnose: () => readonly string[];
   readonly reconcile: (address: string) => Promise<Reconciled>;
   readonly clock: Clock;
   readonly random: Random;
@@ -150,9 +151,10 @@ export class Syncer {
       return done;
     } catch (caught) {
       metrics.synced('failed');
-      const { code, message } = PopmeshError.from(caught);
+      const { code, message: said } = PopmeshError.from(caught);
       if (code === 'cancelled') return undefined;
-      this.failure = `${address}: ${message}`;
+      const message = [said, ...this.#parts.diagnose()].join('; ');
+      this.failure = message;
       if (this.#failures.failed(address, message, startedMs, clock.monotonic())) {
         const what = this.joined ? 'a member cannot be reached' : 'the mesh could not be joined';
         logger.warn(what, { address, code, error: message });

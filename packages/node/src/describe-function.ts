@@ -17,20 +17,14 @@ export const toFunctionConfig = (
   engine: manifest.engine,
 });
 
-interface ReadyNode {
-  readonly id: string;
-  readonly revision: bigint;
-  readonly fallbackVersion: number;
-}
-
 /** Which live nodes serve what, made once for a whole list: functions times nodes is a large number. */
 export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
-  const index = new Map<string, ReadyNode[]>();
+  const index = new Map<string, { readonly id: string; readonly revision: bigint }[]>();
   for (const { announcement, member } of nodes) {
     if (member !== 'alive') continue;
-    for (const { function: fn, revision, fallbackVersion } of announcement.ready) {
+    for (const { function: fn, revision } of announcement.ready) {
       const held = index.get(fn);
-      const entry = { id: announcement.id, revision, fallbackVersion };
+      const entry = { id: announcement.id, revision };
       if (held === undefined) index.set(fn, [entry]);
       else held.push(entry);
     }
@@ -38,7 +32,10 @@ export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
   return index;
 }
 
-export type ReadinessIndex = ReadonlyMap<string, readonly ReadyNode[]>;
+export type ReadinessIndex = ReadonlyMap<
+  string,
+  readonly { readonly id: string; readonly revision: bigint }[]
+>;
 
 export function summaryOf(
   view: FunctionView,
@@ -46,7 +43,6 @@ export function summaryOf(
   routesOff: RouteOff[],
 ): FunctionSummary {
   const main = view.live[0]?.version;
-  const serving = readiness.get(view.id) ?? [];
   return {
     function: view.id,
     namespace: view.namespace,
@@ -63,18 +59,10 @@ export function summaryOf(
     updatedAtMs: revisionTimeMs(view.revision),
     sizeBytes: Number(main?.artifact?.sizeBytes ?? 0),
     engine: main?.config?.engine ?? '',
+    readyOn: (readiness.get(view.id) ?? [])
+      .filter(({ revision }) => revision >= view.revision)
+      .map(({ id }) => id),
     routesOff,
-    readyOn: serving.filter(({ revision }) => revision >= view.revision).map(({ id }) => id),
-    olderOn: serving
-      .filter(({ fallbackVersion }) => fallbackVersion > 0)
-      .map(({ id, fallbackVersion }) => ({ node: id, version: fallbackVersion })),
-    notices: view.notices.map(({ timeMs, kind, message, versions, authors }) => ({
-      timeMs: Number(timeMs),
-      kind,
-      message,
-      versions,
-      authors,
-    })),
   };
 }
 
@@ -107,7 +95,6 @@ export function versionsOf(view: FunctionView): VersionSummary[] {
     .sort((a, b) => b.number - a.number)
     .map((version: VersionRecord) => ({
       version: version.number,
-      ...(version.renumberedFrom === 0 ? {} : { was: version.renumberedFrom }),
       label: version.label,
       live: weights.has(version.number),
       weight: weights.get(version.number) ?? 0,

@@ -1,12 +1,4 @@
-export { type AuditLine, AuditLog } from './audit-log.ts';
-export {
-  type AuditVerdict,
-  auditFiles,
-  firstBrokenLine,
-  parseAuditLine,
-  readAuditLines,
-  verifyAudit,
-} from './audit-read.ts';
+export { firstBrokenLine } from './audit-log.ts';
 export {
   loadNodeConfig,
   NODE_ENV_PREFIX,

@@ -1,3 +1,4 @@
+import type { NodeAnnouncement } from '@popmesh/protocol';
 import type { Status } from './api/schemas.ts';
 import type { GatewayView, NodeView, PeerState } from './mesh-view.ts';
 
@@ -69,28 +70,23 @@ function problemsOf(parts: {
   const ofMembers = (
     kind: string,
     views: readonly {
-      readonly announcement: { readonly id: string; readonly state: string };
+      readonly announcement: Pick<NodeAnnouncement, 'id' | 'state' | 'notReadyReason'>;
       readonly member: PeerState;
     }[],
-    reasonOf: (id: string) => string,
   ): string[] =>
-    views.flatMap(({ announcement: { id, state }, member }) => {
+    views.flatMap(({ announcement: { id, state, notReadyReason: reason }, member }) => {
       if (member === 'dead') return [`${kind} ${id} is dead`];
       if (member !== 'alive' || state === 'ready') return [];
-      const reason = reasonOf(id);
       return [`${kind} ${id} is ${state}${reason === '' ? '' : `: ${reason}`}`];
     });
-  const reasons = new Map(
-    nodes.map(({ announcement }) => [announcement.id, announcement.notReadyReason]),
-  );
   const elsewhere = nodes.flatMap(({ announcement, member }) =>
     member === 'alive' && announcement.id !== selfId && announcement.natsProblem !== ''
       ? [`node ${announcement.id}: ${announcement.natsProblem}`]
       : [],
   );
   return [
-    ...ofMembers('node', nodes, (id) => reasons.get(id) ?? ''),
-    ...ofMembers('gateway', gateways, () => ''),
+    ...ofMembers('node', nodes),
+    ...ofMembers('gateway', gateways),
     ...(nats.problem === undefined ? [] : [`node ${selfId}: ${nats.problem}`]),
     ...elsewhere,
   ];

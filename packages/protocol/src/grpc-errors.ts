@@ -57,7 +57,14 @@ export function fromServiceError(caught: unknown, peer: string): PopmeshError {
       return new PopmeshError('peer_misbehaved', `${peer} sent an unreadable error`);
     }
   }
-  return new PopmeshError(FROM_STATUS[code] ?? 'peer_misbehaved', `${peer}: ${details}`, {
+  return new PopmeshError(FROM_STATUS[code] ?? 'peer_misbehaved', `${peer}: ${plain(details)}`, {
     cause: caught,
   });
 }
+
+/** Of what grpc-js says, that which is about the connection; its times would make each one new. */
+const plain = (details: string): string =>
+  details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/ ?\(\d{4}-[^)]*Z\)/, '')
+    .replace(/\. Resolution note: $/, '');

@@ -6,6 +6,7 @@ import {
   type experimental as Grpc,
   type ServerCredentials,
 } from '@grpc/grpc-js';
+import { certificateProblems } from './certificate-problems.ts';
 
 /** Mutual TLS: both ends show a certificate of the mesh's private CA. All three are PEM. */
 export interface TlsMaterial {
@@ -19,6 +20,8 @@ export interface TlsCredentials {
   readonly client: ChannelCredentials;
   /** For connections from now on, both ways; those that are open keep what they have. */
   replace(material: TlsMaterial): void;
+  /** What others will hold against our own certificate; `address` is ours, host:port. */
+  problems(address: string, nowMs: number): string[];
 }
 
 export function tlsCredentials(material: TlsMaterial): TlsCredentials {
@@ -31,6 +34,7 @@ export function tlsCredentials(material: TlsMaterial): TlsCredentials {
         checkServerIdentity(addressOfName(name) ?? name, peer),
     }),
     replace: (next) => held.replace(next),
+    problems: (address, nowMs) => certificateProblems(held.material, address, nowMs),
   };
 }
 
@@ -42,6 +46,10 @@ class HeldMaterial implements Grpc.CertificateProvider {
   readonly #ca = new Set<Grpc.CaCertificateUpdateListener>();
   readonly #identity = new Set<Grpc.IdentityCertificateUpdateListener>();
   #material: TlsMaterial;
+
+  get material(): TlsMaterial {
+    return this.#material;
+  }
 
   constructor(material: TlsMaterial) {
     this.#material = material;

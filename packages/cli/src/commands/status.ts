@@ -5,6 +5,9 @@ import { EXIT } from '../exit-codes.ts';
 import { neutraliseLine } from '../terminal/neutralise.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
+/** Clocks are never quite the same; less than this is no news. */
+const CLOCK_SHOWN_MS = 1000;
+
 export function registerStatus(program: Command, around: Surroundings): void {
   program
     .command('status')
@@ -57,7 +60,7 @@ function show(status: ReturnType<typeof statusFacts>, terminal: Terminal): void 
   terminal.print();
   terminal.print(natsLine(status.nats));
   for (const { id, clockAheadMs, cgroup } of status.nodes) {
-    if (clockAheadMs !== undefined)
+    if (clockAheadMs !== undefined && Math.abs(clockAheadMs) >= CLOCK_SHOWN_MS)
       terminal.print(
         `${id}: its clock is ${Math.abs(clockAheadMs)} ms ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the others`,
       );

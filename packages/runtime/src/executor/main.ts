@@ -51,19 +51,17 @@ function boot({ config }: ExecutorBoot): WorkerSupply {
     workersMax: config.workersMax,
     heapMb: config.workerHeapMb,
     cores: availableParallelism(),
-    clock,
   });
 }
 
 /** Compiled, and the blank workers made ready for it: the platform's share of a first request. */
 async function expect(code: SkeletonCode): Promise<void> {
-  let made = false;
   try {
-    made = (await supply?.expect(await loader.makeReady(code))) === true;
+    await supply?.expect(await loader.makeReady(code));
   } catch {
     // Whoever needs it finds out why.
   }
-  void send({ type: 'ready', made });
+  void send({ type: 'ready' });
 }
 
 process.on('message', (message: ToExecutor) => {

@@ -39,18 +39,15 @@ export class RoutingTable {
   readonly #loader: ModuleLoader;
   readonly #createPool: CreatePool;
   readonly #repair: (directory: string) => Promise<void>;
-  readonly #keepOnly: (directories: ReadonlySet<string>) => void;
 
   constructor(
     loader: ModuleLoader,
     createPool: CreatePool,
     repair: (directory: string) => Promise<void>,
-    keepOnly: (directories: ReadonlySet<string>) => void,
   ) {
     this.#loader = loader;
     this.#createPool = createPool;
     this.#repair = repair;
-    this.#keepOnly = keepOnly;
   }
 
   /** The version that answers, undefined for a function that is not here. */
@@ -155,7 +152,7 @@ export class RoutingTable {
     return this.#createPool({
       function: id,
       target,
-      load: () => this.#load(target),
+      load: () => this.#load(target.directory),
       keep: (code, message) => this.#loader.keep(code, message),
       repair: () => this.#repair(target.directory),
       ...more,
@@ -163,15 +160,15 @@ export class RoutingTable {
   }
 
   /** Files that are not as they were prepared are made again, and never run. */
-  async #load(target: PlannedTarget): Promise<ComponentCode> {
+  async #load(directory: string): Promise<ComponentCode> {
     try {
-      return await this.#loader.load(target);
+      return await this.#loader.load(directory);
     } catch (error) {
       if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
-      await this.#repair(target.directory).catch(() => {
+      await this.#repair(directory).catch(() => {
         throw error;
       });
-      return await this.#loader.load(target);
+      return await this.#loader.load(directory);
     }
   }
 
@@ -181,7 +178,7 @@ export class RoutingTable {
       void pool.retire().then(() => {
         this.#leaving.delete(pool);
         const used = new Set([...this.pools()].map((it) => it.options.target.directory));
-        this.#keepOnly(used);
+        this.#loader.keepOnly(used);
       });
     }
   }

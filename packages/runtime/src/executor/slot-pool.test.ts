@@ -22,13 +22,7 @@ describe('a pool of slots', () => {
   before(async () => {
     harness = await Harness.start();
     prepared = await harness.prepare(await buildGuest());
-    supply = new WorkerSupply({
-      spares: 0,
-      workersMax: 2,
-      heapMb: 64,
-      cores: 2,
-      clock: testClock,
-    });
+    supply = new WorkerSupply({ spares: 0, workersMax: 2, heapMb: 64, cores: 2 });
   });
   after(async () => {
     await supply.close();
@@ -68,7 +62,7 @@ describe('a pool of slots', () => {
   test('says whose code it is before that is compiled, and when it is over, however it ends', async () => {
     const whole = ['enter', 'starting', 'load', 'started', 'leave'];
     const loader = new ModuleLoader();
-    const works = () => loader.load(prepared);
+    const works = () => loader.load(prepared.directory);
     const fails = () => Promise.reject(new Error('it does not compile'));
     let order: string[] = [];
     const good = pool(order, works);
