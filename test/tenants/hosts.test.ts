@@ -30,7 +30,22 @@ describe('hosts between two tenants', () => {
   const tokens = new Map<string, string>();
 
   before(async () => {
-    mesh = await TestMesh.start([FRA, IAD], { nats: false });
+    mesh = await TestMesh.start([FRA, IAD], {
+      nats: false,
+      nodeConfig: [
+        '[hosts]',
+        'reserved = ["gateway.example"]',
+        '[[hosts.allow]]',
+        'pattern = "*"',
+        'namespaces = ["alice"]',
+        '[[hosts.allow]]',
+        `pattern = "${BANK}"`,
+        'namespaces = ["mallory"]',
+        '[[hosts.allow]]',
+        'pattern = "mallory.example"',
+        'namespaces = ["*"]',
+      ],
+    });
     for (const namespace of ['alice', 'mallory']) {
       tokens.set(namespace, await issueToken(mesh.root.privateKey, { namespaces: [namespace] }));
     }
@@ -131,7 +146,8 @@ describe('hosts between two tenants', () => {
         assert.ok(body.includes(BANK) && !body.includes('alice'), body);
       }
     }
-    refused(await deploy('mallory', 'thief', ['free.example', `${BANK}/x`]), 409, 'host_taken');
+    refused(await deploy('mallory', 'thief', ['mallory.example', `${BANK}/x`]), 409, 'host_taken');
+    refused(await deploy('mallory', 'thief', ['free.example']), 403, 'permission_denied');
     assert.deepEqual(
       (await hosts('mallory')).map(({ host }) => host),
       ['mallory.example'],
@@ -154,6 +170,7 @@ describe('hosts between two tenants', () => {
       '::ffff:127.0.0.1',
       'localhost',
       'web.alice.localhost',
+      'gateway.example',
       'WWW.bank.example',
       `${BANK}.`,
       `${BANK}:8080`,

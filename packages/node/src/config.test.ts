@@ -46,6 +46,12 @@ profile = "local"
 [nats]
 url = "nats://127.0.0.1:4222"
 replicas = 1
+[hosts]
+domain = "functions.example.com"
+reserved = ["gateway.example.com"]
+[[hosts.allow]]
+pattern = "*.shop.example"
+namespaces = ["shop"]
 `,
   );
   const config = loadNodeConfig(file, { POPMESH_NODE_LISTEN__API_PORT: '7001' });
@@ -53,6 +59,11 @@ replicas = 1
   assert.equal(config.mesh.identityFile, join(directory, 'identity.json'));
   assert.equal(config.listen.apiPort, 7001);
   assert.equal(config.limits.componentMb, 50);
+  assert.deepEqual(config.hosts, {
+    domain: 'functions.example.com',
+    reserved: ['gateway.example.com'],
+    allow: [{ pattern: '*.shop.example', namespaces: ['shop'] }],
+  });
   assert.equal(config.gossip.probeIntervalMs, 250);
   await writeFile(file, 'id = "x"\n[listen]\nport = 1\n[gossip]\nfan = 1\n');
   assert.throws(
