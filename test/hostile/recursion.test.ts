@@ -91,6 +91,10 @@ describe('recursion', () => {
     }
   });
 
+  test('a long chain of causes is logged, as far as anybody reads', async () => {
+    assert.equal((await ask('/causes')).text, 'logged');
+  });
+
   test('a body that is deep JSON', async () => {
     const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
     assert.deepEqual(JSON.parse((await ask('/json', deep(20_000))).text), { levels: 0 });

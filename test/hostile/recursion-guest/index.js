@@ -42,6 +42,12 @@ export default {
     if (pathname === '/json') {
       return Response.json(await outcome(async () => void (await request.json())));
     }
+    if (pathname === '/causes') {
+      let error = new Error('first');
+      for (let i = 0; i < 20_000; i++) error = new Error('next', { cause: error });
+      console.log(error);
+      return new Response('logged');
+    }
     return new Response('hello');
   },
 };

@@ -327,6 +327,13 @@ const data = {
   'JSON.parse [': () => JSON.parse(text('[', ']', 1_000_000)),
   'JSON.parse [, never closed': () => JSON.parse('['.repeat(1_000_000)),
   'JSON.parse {': () => JSON.parse(text('{"a":', '}', 1_000_000, '1')),
+  'JSON.stringify of arrays': () => JSON.stringify(nested(DEEP, (inner) => [inner])),
+  'JSON.stringify of objects': () => JSON.stringify(nested(DEEP, (inner) => ({ inner }))),
+  'chain of iterator helpers': () => {
+    let chain = [1].values();
+    for (let i = 0; i < DEEP; i++) chain = chain.map((item) => item);
+    return chain.next();
+  },
   'String of nested arrays': () => String(nested(DEEP, (inner) => [inner])),
   flat: () => nested(DEEP, (inner) => [inner]).flat(Number.POSITIVE_INFINITY),
   'structuredClone of arrays': () => structuredClone(nested(DEEP, (inner) => [inner])),

@@ -1,4 +1,5 @@
 import { PopmeshError } from '@popmesh/contracts';
+import { isEngine, withEdits } from './engine-edits.ts';
 import {
   contentOf,
   PAGE_BYTES,
@@ -17,9 +18,9 @@ import { section } from './wasm-writer.ts';
  * links it with a stack of 1 MiB, so that deep recursion was a trap, which ends the instance and
  * all requests in it. Both are data of the snapshot: the limit is a word in the engine's runtime
  * structure, the stack is where `__stack_pointer` points. So the snapshot gets a larger stack
- * behind everything else, and the limit that belongs to it. No code changes, so the engine stays
- * the one that all functions share, and the pages of the stack are zeros: no byte of the
- * component, and no memory of the machine until they are used.
+ * behind everything else, and the limit that belongs to it. The pages of the stack are zeros: no
+ * byte of the component, and no memory of the machine until they are used. Of the engine's code two
+ * functions change (engine-edits.ts), in every function alike, so that all still share one.
  *
  * A worker's own stack has to be larger in proportion: `WORKER_STACK_MB` in the runtime's
  * executor/worker-supply.ts. Refused: an engine of our own, with a tool chain of four parts to keep,
@@ -52,7 +53,8 @@ function inComponent(component: Uint8Array, found: { snapshots: number }): Uint8
     else if (id === CORE_MODULE) {
       const module = body.rest();
       const snapshot = readSnapshot(module);
-      if (snapshot === undefined) parts.push(whole);
+      if (isEngine(module)) parts.push(section(id, edited(module)));
+      else if (snapshot === undefined) parts.push(whole);
       else {
         found.snapshots++;
         moveStack(snapshot);
@@ -61,6 +63,12 @@ function inComponent(component: Uint8Array, found: { snapshots: number }): Uint8
     } else parts.push(whole);
   }
   return new Uint8Array(Buffer.concat(parts));
+}
+
+function edited(module: Uint8Array): Uint8Array {
+  const changed = withEdits(module);
+  if (changed === undefined) throw unknownEngine('its engine is not the one that was looked at');
+  return changed;
 }
 
 function moveStack(snapshot: Snapshot): void {

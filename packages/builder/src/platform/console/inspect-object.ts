@@ -106,16 +106,27 @@ function showError(error: Error, inspection: Inspection): string {
   const title = error.message === '' ? error.name : `${error.name}: ${error.message}`;
   const stack = typeof error.stack === 'string' ? error.stack.trimEnd() : '';
   const text = stack === '' ? `[${title}]` : stack.startsWith(title) ? stack : `${title}\n${stack}`;
-  const own = properties(error, inspection, ['stack', 'message', 'name']);
+  const skip = ['stack', 'message', 'name'];
+  // As Node does it; a chain of causes is as long as somebody likes to make it.
+  if (inspection.depth > inspection.depthMax + 1) {
+    const more = Reflect.ownKeys(error).some((key) => isShown(error, key, skip));
+    return more ? `[${constructorName(error)}]` : text;
+  }
+  const own = properties(error, inspection, skip);
   return own.length === 0 ? text : `${text} ${wrap('', own, '{', '}')}`;
+}
+
+function isShown(value: object, key: string | symbol, skip: readonly string[]): boolean {
+  const isCause = key === 'cause' && value instanceof Error;
+  const isEnumerable = Object.prototype.propertyIsEnumerable.call(value, key);
+  return (isEnumerable || isCause) && !skip.includes(key as string);
 }
 
 function properties(value: object, inspection: Inspection, skip: string[] = []): string[] {
   const shown: string[] = [];
   for (const key of Reflect.ownKeys(value)) {
     const property = Reflect.getOwnPropertyDescriptor(value, key);
-    const hidden = property?.enumerable !== true && !(key === 'cause' && value instanceof Error);
-    if (property === undefined || hidden || skip.includes(key as string)) continue;
+    if (property === undefined || !isShown(value, key, skip)) continue;
     if (shown.length === ITEMS_MAX) {
       shown.push('... more items');
       break;
