@@ -22,6 +22,8 @@ export interface Metrics {
     buckets: readonly number[],
     labelNames?: readonly string[],
   ): Histogram;
+  /** Takes what has all of these labels out of every metric: a function, or a namespace, is gone. */
+  forget(labels: Labels): void;
 }
 
 const nothing = { add: () => {}, set: () => {}, observe: () => {} };
@@ -29,4 +31,5 @@ export const noMetrics: Metrics = {
   counter: () => nothing,
   gauge: () => nothing,
   histogram: () => nothing,
+  forget: () => {},
 };

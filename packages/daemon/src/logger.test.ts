@@ -67,6 +67,15 @@ test('metrics: one per name, own registry, bounded label sets', async () => {
   metrics.histogram('wait_ms', 'wait', [1, 10]).observe(3);
   const text = await metrics.text();
   assert.match(text, /requests_total\{function="other"\} 5/);
+  assert.match(text, /values_without_labels_total\{metric="requests_total"\} 5/);
+  // What is gone makes room, and is seen no more.
+  metrics.forget({ function: 'f0' });
+  counter.add(1, { function: 'new' });
+  counter.add(1, { function: 'newer' });
+  const later = await metrics.text();
+  assert.match(later, /requests_total\{function="new"\} 1/);
+  assert.match(later, /requests_total\{function="other"\} 6/);
+  assert.doesNotMatch(later, /requests_total\{function="f0"\}/);
   assert.match(text, /^load 0\.5$/m);
   assert.match(text, /wait_ms_bucket\{le="10"\} 1/);
   assert.doesNotMatch(await createMetrics().text(), /^requests_total/m);

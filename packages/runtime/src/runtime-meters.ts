@@ -17,9 +17,14 @@ export class RuntimeMeters {
   readonly #trials;
   readonly #unused;
   readonly #swept;
+  readonly #metrics: Metrics;
+  /** Only these are named: what an executor reports of one that was removed would bring it back. */
+  readonly #functions = new Set<string>();
 
   constructor(metrics: Metrics) {
-    const labels = ['function', 'version'];
+    this.#metrics = metrics;
+    // Not by version: a function deployed each minute would be a new series each minute.
+    const labels = ['function'];
     const counter = (name: string, help: string) =>
       metrics.counter(`popmesh_function_${name}`, help, labels);
     this.#counters = {
@@ -101,11 +106,24 @@ export class RuntimeMeters {
   }
 
   used(row: UsageRow): void {
-    const labels = { function: row.function, version: String(row.version) };
+    const labels = { function: this.#functions.has(row.function) ? row.function : 'other' };
     for (const [key, counter] of Object.entries(this.#counters)) {
       const value = row[key as keyof typeof row] as number;
       if (value > 0) counter.add(value, labels);
     }
+  }
+
+  serves(id: string): void {
+    this.#functions.add(id);
+  }
+
+  removed(id: string): void {
+    this.#functions.delete(id);
+    this.#metrics.forget({ function: id });
+  }
+
+  ended(namespace: string): void {
+    this.#metrics.forget({ namespace });
   }
 
   load(namespace: string, load: ExecutorLoad): void {

@@ -293,6 +293,7 @@ class NodeRuntime implements Runtime {
     this.#sweeper.toBeServed(directories);
     try {
       await executor.apply(this.#plan(deployment));
+      this.#meters.serves(deployment.function);
       this.#sweeper.served(deployment.function, directories);
     } catch (error) {
       void this.#retireUnused(namespace, executor);
@@ -303,6 +304,7 @@ class NodeRuntime implements Runtime {
   async remove(id: FunctionId): Promise<void> {
     const { namespace } = parseFunctionId(id);
     const executor = this.#executors.get(namespace);
+    this.#meters.removed(id);
     if (executor === undefined) return;
     await executor.remove(id);
     this.#sweeper.served(id, []);
@@ -324,6 +326,7 @@ class NodeRuntime implements Runtime {
   #forgetLoad(namespace: string): void {
     this.#loads.delete(namespace);
     this.#memory?.forget(namespace);
+    this.#meters.ended(namespace);
   }
 
   dataPlanes(): DataPlaneAddress[] {
