@@ -137,8 +137,16 @@ export function resolvePaths(config: NodeConfig, base: string): NodeConfig {
             ca: at(config.tls.ca),
           }),
         }),
+    ...(config.nats?.tls === undefined
+      ? {}
+      : { nats: Object.freeze({ ...config.nats, tls: resolveAll(config.nats.tls, at) }) }),
   });
 }
+
+const resolveAll = <T extends object>(files: T, at: (path: string) => string): T =>
+  Object.freeze(
+    Object.fromEntries(Object.entries(files).map(([key, file]) => [key, at(String(file))])),
+  ) as T;
 
 /** The same checks for a config made in code: tests and `popmesh dev`. */
 export function parseNodeConfig(input: NodeConfigInput): NodeConfig {

@@ -1,11 +1,25 @@
 import { z } from 'zod';
+import { parseNatsUrl } from './nats-address.ts';
 
 export const replicationConfigSchema = z.strictObject({
-  /** One server, or several with commas: `nats://a:4222,nats://b:4222`. */
-  url: z.string().min(1),
+  /**
+   * One server, or several with commas: `nats://a:4222,nats://b:4222`; `tls://` for TLS. User and
+   * password, or the token, may be in it: `tls://user:password@a:4222`, `tls://token@a:4222`.
+   */
+  url: z
+    .string()
+    .min(1)
+    .superRefine((url, context) => {
+      try {
+        parseNatsUrl(url);
+      } catch (caught) {
+        context.addIssue({ code: 'custom', message: (caught as Error).message });
+      }
+    }),
   token: z.string().min(1).optional(),
   user: z.string().min(1).optional(),
   password: z.string().optional(),
+  /** PEM files; with them `nats://` is TLS, too. */
   tls: z
     .strictObject({
       caFile: z.string().optional(),

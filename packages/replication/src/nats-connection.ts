@@ -1,7 +1,9 @@
+import { access } from 'node:fs/promises';
 import { type Clock, type Logger, PopmeshError, type Random } from '@popmesh/contracts';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
 import type { ReplicationConfig } from './config.ts';
 import { CLOSE_TIMEOUT_MS } from './limits.ts';
+import { identityCheck, isPlainOffLoopback, parseNatsUrl } from './nats-address.ts';
 import { fromNatsError } from './nats-errors.ts';
 
 /**
@@ -13,27 +15,60 @@ import { fromNatsError } from './nats-errors.ts';
 
 function options(config: ReplicationConfig): ConnectionOptions {
   const { caFile, certFile, keyFile } = config.tls ?? {};
+  const given = parseNatsUrl(config.url);
+  const user = config.user ?? given.user;
+  const pass = config.password ?? given.password;
+  const token = config.token ?? given.token;
   return {
-    servers: config.url.split(',').map((server) => server.trim()),
+    servers: [...given.servers],
     name: config.clientName,
     reconnect: false,
     timeout: config.connectTimeoutMs,
     pingInterval: config.pingIntervalMs,
     maxPingOut: 2,
     ignoreClusterUpdates: true,
-    ...(config.token === undefined ? {} : { token: config.token }),
-    ...(config.user === undefined ? {} : { user: config.user }),
-    ...(config.password === undefined ? {} : { pass: config.password }),
-    ...(config.tls === undefined
-      ? {}
-      : {
+    ...(token === undefined ? {} : { token }),
+    ...(user === undefined ? {} : { user }),
+    ...(pass === undefined ? {} : { pass }),
+    // With it the client leaves a server that has no TLS, before it says who it is.
+    ...(given.tls || config.tls !== undefined
+      ? {
           tls: {
+            // Missing from the client's types, and handed on to Node with all the rest.
+            ...({ checkServerIdentity: identityCheck(given.servers) } as object),
             ...(caFile === undefined ? {} : { caFile }),
             ...(certFile === undefined ? {} : { certFile }),
             ...(keyFile === undefined ? {} : { keyFile }),
           },
-        }),
+        }
+      : {}),
   };
+}
+
+/**
+ * What a person should know before the first try. Files are read by the client at each try, but
+ * one that is missing now is a mistake to show. Throws `invalid_config`.
+ */
+export async function checkBeforeDialling(
+  config: ReplicationConfig,
+  logger: Logger,
+): Promise<void> {
+  for (const [key, file] of Object.entries(config.tls ?? {})) {
+    if (file === undefined) continue;
+    await access(file).catch((cause: Error) => {
+      const name = key.replace('File', '_file');
+      throw new PopmeshError('invalid_config', `nats.tls.${name}: ${cause.message}`, { cause });
+    });
+  }
+  const given = parseNatsUrl(config.url);
+  if (config.tls === undefined && isPlainOffLoopback(given)) {
+    logger.warn(
+      'NATS is spoken to in plain text, off this machine: records and credentials can be read on the way; use tls://',
+      {
+        servers: given.servers,
+      },
+    );
+  }
 }
 
 /** Grows from `minMs` to `maxMs`, each between half and whole, so that nodes do not dial in step. */
@@ -99,7 +134,7 @@ async function dialOnce(
   signal: AbortSignal,
 ): Promise<NatsConnection> {
   const dialling = connect(options(config));
-  const servers = config.url.split(',').length;
+  const servers = parseNatsUrl(config.url).servers.length;
   const waited = new AbortController();
   try {
     return await Promise.race([

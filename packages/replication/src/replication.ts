@@ -31,7 +31,7 @@ import {
   FULL_SCAN_EVERY,
   WATCH_QUEUE_MAX,
 } from './limits.ts';
-import { Backoff, closeConnection, dial } from './nats-connection.ts';
+import { Backoff, checkBeforeDialling, closeConnection, dial } from './nats-connection.ts';
 import { fromNatsError } from './nats-errors.ts';
 import { type NatsNames, natsNames } from './nats-names.ts';
 import { Outbox } from './outbox.ts';
@@ -184,9 +184,11 @@ class NatsReplication implements Replication {
     };
   }
 
-  /** Resolves at once: NATS may come later, or never. */
+  /** Resolves at once: NATS may come later, or never. Throws `invalid_config` for a missing file. */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    if (this.#running !== undefined || this.#stopping.signal.aborted) return;
+    await checkBeforeDialling(this.#config, this.#logger);
     if (this.#running !== undefined || this.#stopping.signal.aborted) return;
     this.#unsubscribe = this.#options.table.onApplied((record, origin) => {
       if (origin === 'local' && isDurableKey(record.key)) this.#writer.add(record);

@@ -4,13 +4,13 @@ import { createMetrics, METRIC_LABEL_SETS_MAX } from '@popmesh/daemon';
 import { emptyUsage } from './executor/usage.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
 
-const used = (fn: string, version: number) => ({ ...emptyUsage(fn, version), requests: 1 });
+const used = (fn: `acme/${string}`, version: number) => ({ ...emptyUsage(fn, version), requests: 1 });
 
 test('functions that came and went make no room scarce; versions are one series', async () => {
   const metrics = createMetrics();
   const meters = new RuntimeMeters(metrics);
   for (let i = 0; i < 2 * METRIC_LABEL_SETS_MAX; i++) {
-    const id = `acme/f${i}`;
+    const id = `acme/f${i}` as const;
     meters.serves(id);
     for (const version of [1, 2, 3]) meters.used(used(id, version));
     meters.removed(id);
