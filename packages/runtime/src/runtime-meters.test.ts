@@ -4,7 +4,10 @@ import { createMetrics, METRIC_LABEL_SETS_MAX } from '@popmesh/daemon';
 import { emptyUsage } from './executor/usage.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
 
-const used = (fn: `acme/${string}`, version: number) => ({ ...emptyUsage(fn, version), requests: 1 });
+const used = (fn: `acme/${string}`, version: number) => ({
+  ...emptyUsage(fn, version),
+  requests: 1,
+});
 
 test('functions that came and went make no room scarce; versions are one series', async () => {
   const metrics = createMetrics();
