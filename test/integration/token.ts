@@ -1,4 +1,5 @@
 /** A token as `popmesh mesh token` issues it, for tests that start no command line. */
+import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { privateKeyObject } from '../../packages/protocol/src/index.ts';
 
@@ -11,6 +12,7 @@ export function issueToken(
     .setIssuer('popmesh')
     .setAudience('popmesh-api')
     .setIssuedAt()
+    .setJti(randomUUID())
     .setExpirationTime(claims.expiresIn ?? '1h')
     .sign(privateKeyObject(rootPrivateKey));
 }

@@ -82,6 +82,12 @@ const settings = z
         applyTimeoutMs: z.int().min(1000).default(60_000),
       })
       .prefault({}),
+    metrics: z
+      .object({
+        /** Whether /metrics answers without a token off loopback, too. */
+        public: z.boolean().default(false),
+      })
+      .prefault({}),
     drain: z
       .object({
         /** Between telling gateways and refusing work: they hear of it by gossip and polling. */

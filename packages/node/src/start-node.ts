@@ -287,6 +287,7 @@ async function build(
     get uploadsMax() {
       return live.uploadsMax;
     },
+    metricsPublic: config.metrics.public,
     softwareVersion: packageJson.version,
     clock,
     logger,

@@ -5,7 +5,7 @@ import { SignJWT } from 'jose';
 
 /** API tokens: JWTs signed by the mesh's root key, so that any node checks them with nothing but the public half. */
 
-export const SCOPES = ['deploy', 'delete', 'read', 'logs'] as const;
+export const SCOPES = ['deploy', 'delete', 'read', 'logs', 'admin'] as const;
 const MAX_LIFE_S = 366 * 86_400;
 
 export interface TokenRequest {

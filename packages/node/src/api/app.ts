@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { type Clock, functionId, type Logger, PopmeshError, parseName } from '@popmesh/contracts';
+import { isLoopback } from '../config.ts';
 import { hostsRoute, releaseHostRoute } from '../hosts/host-routes.ts';
 import type { Authenticate, Caller } from './auth.ts';
 import { invalidInput, JSON_BODY_BYTES_MAX, readCapped, readUpload } from './body.ts';
@@ -7,6 +8,7 @@ import type { Actor, Control } from './control.ts';
 import { logStream, parseLogFilter } from './log-stream.ts';
 import * as routes from './routes.ts';
 import { logLineSchema, manifestSchema } from './schemas.ts';
+import { UploadGate } from './upload-gate.ts';
 
 /** The control API: who may, what goes in, what comes out. What happens is behind `Control`. */
 
@@ -15,6 +17,8 @@ export interface AppOptions {
   readonly authenticate: Authenticate;
   readonly componentBytesMax: number;
   readonly uploadsMax: number;
+  /** Else they are for loopback, and for tokens that may read everything. */
+  readonly metricsPublic: boolean;
   readonly softwareVersion: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -32,7 +36,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
       if (!result.success) throw invalidInput(result.target, result.error.issues);
     },
   });
-  let uploads = 0;
+  const uploads = new UploadGate(() => options.uploadsMax);
 
   app.onError((caught, c) => {
     const error = PopmeshError.from(caught);
@@ -54,6 +58,8 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
         headers: {
           ...(httpStatus === 401 ? { 'www-authenticate': 'Bearer realm="popmesh"' } : {}),
           ...(httpStatus === 503 ? { 'retry-after': '1' } : {}),
+          // The rest of a body that is not read is not waited for.
+          ...(httpStatus === 408 || httpStatus === 413 ? { connection: 'close' } : {}),
         },
       },
     );
@@ -69,7 +75,13 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     const reason = control.notReady();
     return reason === undefined ? c.json({ ready: true }) : c.json({ ready: false, reason }, 503);
   });
-  app.get('/metrics', async () => {
+  app.get('/metrics', async (c) => {
+    // They name every tenant's functions.
+    const isOpen = options.metricsPublic || isLoopback(addressOf(c.env).replace(/^::ffff:/, ''));
+    if (!isOpen) {
+      const caller = await options.authenticate(c.req.header('authorization'));
+      caller.requireEverywhere('read');
+    }
     const { text, contentType } = await control.metrics();
     return new Response(text, { headers: { 'content-type': contentType } });
   });
@@ -149,7 +161,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
 
   // Replaces the body before the router's validator could buffer it without a bound.
   app.use(`${routes.rollbackRoute.getRoutingPath()}`, async (c, next) => {
-    const body = await readCapped(c.req.raw, 'json_body_bytes', JSON_BODY_BYTES_MAX);
+    const body = await readCapped(c.req.raw, 'json_body_bytes', JSON_BODY_BYTES_MAX, options.clock);
     c.req.raw = new Request(c.req.raw.url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -171,18 +183,13 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     const namespace = parseName(c.req.param('namespace'), 'namespace');
     const name = parseName(c.req.param('name'), 'function name');
     c.get('caller').require('deploy', namespace);
-    if (uploads >= options.uploadsMax) {
-      throw new PopmeshError('overloaded', 'too many uploads at once', {
-        details: { limit: 'uploads_max', max: options.uploadsMax },
-      });
-    }
-    uploads++;
+    const leave = uploads.enter(c.get('caller').tokenId, namespace);
     try {
-      const upload = await readUpload(c.req.raw, options.componentBytesMax);
+      const upload = await readUpload(c.req.raw, options.componentBytesMax, options.clock);
       const request = { namespace, name, ...upload };
       return c.json(await control.deploy(request, c.get('actor'), c.req.raw.signal), 201);
     } finally {
-      uploads--;
+      leave();
     }
   });
 

@@ -15,7 +15,13 @@ const authenticate = createAuthenticate({
 
 function token(
   claims: Record<string, unknown>,
-  { exp = '1h' as string | number | null, aud = TOKEN_AUDIENCE, iss = TOKEN_ISSUER } = {},
+  {
+    exp = '1h' as string | number | null,
+    iat = nowS() as number | null,
+    jti = 'j' as string | null,
+    aud = TOKEN_AUDIENCE,
+    iss = TOKEN_ISSUER,
+  } = {},
   key = root.privateKey,
 ): Promise<string> {
   const jwt = new SignJWT(claims)
@@ -23,6 +29,8 @@ function token(
     .setAudience(aud)
     .setIssuer(iss)
     .setSubject('ann');
+  if (iat !== null) jwt.setIssuedAt(iat);
+  if (jti !== null) jwt.setJti(jti);
   if (exp !== null) jwt.setExpirationTime(exp);
   return jwt.sign(privateKeyObject(key));
 }
@@ -31,7 +39,7 @@ const denied = { code: 'unauthenticated' };
 const nowS = (): number => Math.floor(Date.now() / 1000);
 
 test('a token says who, which namespaces and which actions', async () => {
-  const all = await authenticate(`Bearer ${await token({ namespaces: ['*'], jti: 'j' })}`);
+  const all = await authenticate(`Bearer ${await token({ namespaces: ['*'] })}`);
   assert.equal(all.who, 'ann');
   assert.equal(all.tokenId, 'j');
   all.require('deploy', 'anything');
@@ -54,7 +62,14 @@ test('what is not a good token is refused, and not quoted', async () => {
     await token({}),
     await token({ namespaces: ['../x'] }),
     await token({ namespaces: [] }),
-    await token({ ...claims, jti: 'revoked' }),
+    await token(claims, { jti: 'revoked' }),
+    // Of no name, of no age, for 50 years, from the future.
+    await token(claims, { jti: null }),
+    await token(claims, { jti: '' }),
+    await token(claims, { iat: null }),
+    await token(claims, { exp: nowS() + 50 * 366 * 86_400 }),
+    await token(claims, { exp: nowS() + 367 * 86_400 }),
+    await token(claims, { iat: nowS() + 120 }),
     await token({ ...claims, padding: 'x'.repeat(5000) }),
     'a.b.c',
     '',
@@ -84,6 +99,27 @@ test('another algorithm is refused, whatever the header says', async () => {
   for (const value of [none, `${signing}.${hmac}`]) {
     await assert.rejects(authenticate(`Bearer ${value}`), denied);
   }
+});
+
+test('the operator’s scope is for tokens of all namespaces, whatever they ask for', async () => {
+  const callerOf = async (claims: Record<string, unknown>) =>
+    authenticate(`Bearer ${await token(claims)}`);
+  (await callerOf({ namespaces: ['*'] })).requireAdmin();
+  (await callerOf({ namespaces: ['*'], scopes: ['admin'] })).requireAdmin();
+  for (const claims of [
+    { namespaces: ['shop'] },
+    { namespaces: ['shop'], scopes: ['admin'] },
+    { namespaces: ['shop', 'bank'], scopes: ['admin', 'read'] },
+    { namespaces: ['*'], scopes: ['read', 'deploy'] },
+  ]) {
+    const caller = await callerOf(claims);
+    assert.throws(() => caller.requireAdmin(), { code: 'permission_denied' });
+  }
+});
+
+test('a year is the most that a token lives', async () => {
+  const exp = nowS() + 366 * 86_400;
+  await authenticate(`Bearer ${await token({ namespaces: ['*'] }, { exp })}`);
 });
 
 test('clocks may differ by a minute', async () => {

@@ -14,7 +14,10 @@ export const TOKEN_AUDIENCE = 'popmesh-api';
 export const TOKEN_LEEWAY_S = 60;
 export const TOKEN_LENGTH_MAX = 4096;
 
-export const SCOPES = ['deploy', 'delete', 'read', 'logs'] as const;
+/** As long as `popmesh mesh token` gives one: what leaks must end some time. */
+export const TOKEN_LIFE_S_MAX = 366 * 86_400;
+
+export const SCOPES = ['deploy', 'delete', 'read', 'logs', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** As they stand in a sentence. */
@@ -23,34 +26,50 @@ const ACTIONS: Readonly<Record<Scope, string>> = {
   delete: 'deleting',
   read: 'reading',
   logs: 'reading logs',
+  admin: 'what the operator decides',
 };
 
 const claimsSchema = z.object({
   sub: z.string().max(256).optional(),
-  jti: z.string().max(128).optional(),
+  jti: z.string().min(1).max(128),
+  iat: z.number(),
+  exp: z.number(),
   namespaces: z
     .array(z.string().refine((name) => name === '*' || isName(name)))
     .min(1)
     .max(256),
-  /** Absent: all of them. */
+  /** Absent: all of them. `admin` counts only for all namespaces. */
   scopes: z.array(z.enum(SCOPES)).optional(),
 });
 
 export class Caller {
   readonly who: string;
-  readonly tokenId: string | undefined;
+  readonly tokenId: string;
   readonly #namespaces: ReadonlySet<string>;
   readonly #scopes: ReadonlySet<Scope>;
 
   constructor(claims: z.output<typeof claimsSchema>) {
-    this.who = claims.sub ?? claims.jti ?? 'unnamed';
+    this.who = claims.sub ?? claims.jti;
     this.tokenId = claims.jti;
     this.#namespaces = new Set(claims.namespaces);
-    this.#scopes = new Set(claims.scopes ?? SCOPES);
+    const scopes = new Set(claims.scopes ?? SCOPES);
+    if (!this.#namespaces.has('*')) scopes.delete('admin');
+    this.#scopes = scopes;
   }
 
   maySee(namespace: string): boolean {
     return this.#namespaces.has('*') || this.#namespaces.has(namespace);
+  }
+
+  /** For what concerns all namespaces: the operator's. */
+  requireAdmin(): void {
+    this.requireScope('admin');
+  }
+
+  requireEverywhere(scope: Scope): void {
+    this.requireScope(scope);
+    if (this.#namespaces.has('*')) return;
+    throw new PopmeshError('permission_denied', 'this token is not for all namespaces');
   }
 
   requireScope(scope: Scope): void {
@@ -87,12 +106,19 @@ export function createAuthenticate(options: {
         issuer: TOKEN_ISSUER,
         audience: TOKEN_AUDIENCE,
         clockTolerance: TOKEN_LEEWAY_S,
-        requiredClaims: ['exp'],
+        requiredClaims: ['exp', 'iat', 'jti'],
         currentDate: new Date(options.clock.now()),
       });
       const claims = claimsSchema.safeParse(payload);
       if (!claims.success) throw unauthenticated('the claims of the token are not usable');
-      if (claims.data.jti !== undefined && options.isRevoked(claims.data.jti)) {
+      const { iat, exp, jti } = claims.data;
+      if (
+        exp - iat > TOKEN_LIFE_S_MAX + TOKEN_LEEWAY_S ||
+        iat > options.clock.now() / 1000 + TOKEN_LEEWAY_S
+      ) {
+        throw unauthenticated('the token lives for more than 366 days, or begins in the future');
+      }
+      if (options.isRevoked(jti)) {
         throw unauthenticated('the token was revoked');
       }
       return new Caller(claims.data);

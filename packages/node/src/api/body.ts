@@ -1,15 +1,23 @@
-import { PopmeshError } from '@popmesh/contracts';
+import { type Clock, PopmeshError } from '@popmesh/contracts';
+import { atLeastRate } from './least-rate.ts';
+import { boundaryOf, FormReader } from './multipart.ts';
 import { type DeployManifest, manifestSchema } from './schemas.ts';
 
 /**
  * Reads an upload with its caps held at every step: the declared length before
- * the first byte, the real length while reading, each part after.
+ * the first byte, the rate, the parts and the real length while reading.
  */
 
 export const MANIFEST_BYTES_MAX = 256 * 1024;
 /** Boundaries and part headers. */
 const FRAMING_BYTES_MAX = 16 * 1024;
 export const JSON_BODY_BYTES_MAX = 64 * 1024;
+/** Two are needed; what else comes along is read and dropped. */
+const PARTS_MAX = 8;
+const PART_HEADER_BYTES_MAX = 4 * 1024;
+const OTHER_PART_BYTES_MAX = 4 * 1024;
+
+type BodyClock = Pick<Clock, 'monotonic' | 'setTimer'>;
 
 export const tooLarge = (limit: string, max: number): PopmeshError =>
   new PopmeshError('payload_too_large', `larger than ${max} bytes`, {
@@ -18,21 +26,30 @@ export const tooLarge = (limit: string, max: number): PopmeshError =>
   });
 
 /** Throws before reading when the declared length is above the cap, or is no length. */
+async function* capped(
+  request: Request,
+  limit: string,
+  bytesMax: number,
+  clock: BodyClock,
+): AsyncGenerator<Uint8Array> {
+  const declared = request.headers.get('content-length');
+  if (declared !== null && !(Number(declared) <= bytesMax)) throw tooLarge(limit, bytesMax);
+  if (request.body === null) return;
+  let length = 0;
+  for await (const part of atLeastRate(request.body, clock)) {
+    length += part.length;
+    if (length > bytesMax) throw tooLarge(limit, bytesMax);
+    yield part;
+  }
+}
+
 export async function readCapped(
   request: Request,
   limit: string,
   bytesMax: number,
+  clock: BodyClock,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = request.headers.get('content-length');
-  if (declared !== null && !(Number(declared) <= bytesMax)) throw tooLarge(limit, bytesMax);
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of request.body ?? []) {
-    length += part.length;
-    if (length > bytesMax) throw tooLarge(limit, bytesMax);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  return Buffer.concat(await Array.fromAsync(capped(request, limit, bytesMax, clock)));
 }
 
 export interface Upload {
@@ -40,33 +57,42 @@ export interface Upload {
   readonly component: Uint8Array;
 }
 
-export async function readUpload(request: Request, componentBytesMax: number): Promise<Upload> {
+export async function readUpload(
+  request: Request,
+  componentBytesMax: number,
+  clock: BodyClock,
+): Promise<Upload> {
   const type = request.headers.get('content-type') ?? '';
-  if (!type.toLowerCase().startsWith('multipart/form-data')) {
+  const boundary = boundaryOf(type);
+  if (!type.toLowerCase().startsWith('multipart/form-data') || boundary === undefined) {
     throw invalid('the body must be multipart/form-data with the parts manifest and component');
   }
-  const body = await readCapped(
-    request,
-    'component_mb',
-    componentBytesMax + MANIFEST_BYTES_MAX + FRAMING_BYTES_MAX,
-  );
-  let form: FormData;
-  try {
-    form = await new Response(body, { headers: { 'content-type': type } }).formData();
-  } catch (cause) {
-    throw invalid('the body is not readable as multipart/form-data', cause);
-  }
-  const component = form.get('component');
-  if (!(component instanceof Blob)) throw invalid('the part "component" is missing, or not a file');
-  if (component.size > componentBytesMax) throw tooLarge('component_mb', componentBytesMax);
-  const manifest = form.get('manifest');
-  if (manifest === null) throw invalid('the part "manifest" is missing');
-  if ((typeof manifest === 'string' ? manifest.length : manifest.size) > MANIFEST_BYTES_MAX) {
-    throw tooLarge('manifest_bytes', MANIFEST_BYTES_MAX);
-  }
+  const bytesMax = new Map([
+    ['component', componentBytesMax],
+    ['manifest', MANIFEST_BYTES_MAX],
+  ]);
+  const form = new FormReader(boundary, {
+    partsMax: PARTS_MAX,
+    headerBytesMax: PART_HEADER_BYTES_MAX,
+    bytesMax: (name) => bytesMax.get(name) ?? OTHER_PART_BYTES_MAX,
+    tooLarge: (name) => {
+      if (name === 'component') return tooLarge('component_mb', componentBytesMax);
+      return tooLarge(
+        name === 'manifest' ? 'manifest_bytes' : 'part_bytes',
+        bytesMax.get(name) ?? OTHER_PART_BYTES_MAX,
+      );
+    },
+  });
+  const totalMax = componentBytesMax + MANIFEST_BYTES_MAX + FRAMING_BYTES_MAX;
+  for await (const piece of capped(request, 'component_mb', totalMax, clock)) form.push(piece);
+  const parts = new Map(form.end().map((part) => [part.name, part]));
+  const component = parts.get('component');
+  if (component?.isFile !== true) throw invalid('the part "component" is missing, or not a file');
+  const manifest = parts.get('manifest');
+  if (manifest === undefined) throw invalid('the part "manifest" is missing');
   return {
-    manifest: parseManifest(typeof manifest === 'string' ? manifest : await manifest.text()),
-    component: new Uint8Array(await component.arrayBuffer()),
+    manifest: parseManifest(Buffer.from(manifest.bytes).toString('utf8')),
+    component: component.bytes,
   };
 }
 

@@ -3,6 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Clock, PopmeshError } from '@popmesh/contracts';
+import { ConnectionBound } from './connection-bound.ts';
 
 /** The control API's listener: HTTP on loopback, HTTPS elsewhere; every wait of a slow client is bounded. */
 
@@ -26,6 +27,8 @@ export const API_HEADERS_TIMEOUT_MS = 5_000;
 export const API_REQUEST_TIMEOUT_MS = 120_000;
 export const API_HEADER_BYTES_MAX = 16 * 1024;
 export const API_CONNECTIONS_MAX = 1024;
+/** An office behind one address has room for some dozens of command lines. */
+export const API_CONNECTIONS_PER_ADDRESS_MAX = 128;
 
 export async function startApiServer(options: {
   readonly host: string;
@@ -48,7 +51,10 @@ export async function startApiServer(options: {
     options.tls === undefined
       ? createServer(limits, listener)
       : createTlsServer({ ...limits, ...contextOf(options.tls) }, listener);
-  server.maxConnections = API_CONNECTIONS_MAX;
+  new ConnectionBound({
+    totalMax: API_CONNECTIONS_MAX,
+    perAddressMax: API_CONNECTIONS_PER_ADDRESS_MAX,
+  }).watch(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(

@@ -64,6 +64,8 @@ export class TestMesh {
       .setIssuer('popmesh')
       .setAudience('popmesh-api')
       .setSubject('tester')
+      .setJti('test')
+      .setIssuedAt()
       .setExpirationTime('1h')
       .sign(privateKeyObject(this.root.privateKey));
   }
