@@ -208,6 +208,7 @@ export class NodeControl implements Control {
 
   async releaseHost(release: Release, actor: Actor) {
     this.#refuseWhenDraining();
+    await this.#options.mayWrite();
     const done = await this.#options.hosts.release(release, actor);
     this.#changes.add(1, { action: 'release' });
     return done;
