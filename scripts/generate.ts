@@ -1,12 +1,14 @@
 /**
- * Generates packages/protocol/src/generated from proto/. With `--check` it
- * generates elsewhere and compares, so that a stale file fails the check
- * without being repaired behind one's back.
+ * Generates packages/protocol/src/generated from proto/, and adds the JavaScript engine to the
+ * list of engines (engines.ts). With `--check` it generates elsewhere and compares, so that a
+ * stale file fails the check without being repaired behind one's back; whether the list has the
+ * engine takes a build, and is a test (engines.test.ts).
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { addEngine } from './engines.ts';
 
 const root = join(import.meta.dirname, '..');
 const committed = join(root, 'packages/protocol/src/generated');
@@ -50,6 +52,7 @@ try {
   } else {
     rmSync(committed, { recursive: true, force: true });
     cpSync(fresh, committed, { recursive: true });
+    await addEngine();
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -42,3 +42,10 @@ export function factsOf(pid: number): ProcessFacts {
 
 export const format = ({ rssMb, handles, threads }: ProcessFacts): string =>
   `${rssMb} MB, ${handles} fd, ${threads} threads`;
+
+/** CPU time of a process so far, all threads, in kernel ticks of 10 ms; -1 when it is gone. */
+export function cpuTicksOf(pid: number): number {
+  const text = read(`/proc/${pid}/stat`);
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return text === '' ? -1 : Number(fields[11]) + Number(fields[12]);
+}

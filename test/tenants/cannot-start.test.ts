@@ -16,7 +16,7 @@ import { until } from '../integration/process.ts';
 const root = join(import.meta.dirname, '../..');
 const rust = new Uint8Array(readFileSync(join(root, 'examples/hello-rust/hello-rust.wasm')));
 /** CPU time of a start. */
-const START_MS = 1_000;
+const START_MS = 2_000;
 const LIVE = 'alice/shop';
 const LIMITS = { limits: { memoryMb: 16 } };
 
@@ -30,10 +30,23 @@ describe('a component that cannot run', () => {
 
   before(async () => {
     subject = await Subject.start(['[runtime]', `slot_start_ms = ${START_MS}`]);
-    assert.equal(await subject.deploy(LIVE, rust, LIMITS), 'ready');
+    await deploy(LIVE);
     ({ revision } = await stateOf(LIVE));
   });
   after(() => subject?.stop());
+
+  /** Until it answers: on a machine with too much else to do the first start is tried again. */
+  async function deploy(id: string): Promise<void> {
+    const outcome = await subject.upload(id, rust, LIMITS);
+    assert.ok(!('refused' in outcome), JSON.stringify(outcome));
+    await untilServed(id);
+  }
+
+  const untilServed = (id: string): Promise<void> =>
+    until(async () => {
+      const answer = await (await Target.of(subject, id)).call('/').catch(() => undefined);
+      return answer?.status === 200;
+    }, `${id} to be served`);
 
   async function stateOf(id: string): Promise<{ revision: string; versions: number }> {
     const detail = await subject.mesh.control(`/v1/functions/${id}`);
@@ -61,20 +74,28 @@ describe('a component that cannot run', () => {
     assert.equal(answer.headers['popmesh-version'], '1');
   }
 
-  const cases: readonly [string, RegExp, () => Promise<Uint8Array>][] = [
+  const BOTH = [LIVE, 'mallory/new'];
+  const cases: readonly [string, RegExp, readonly string[], () => Promise<Uint8Array>][] = [
     [
       'has an instruction that V8 refuses',
       /core module does not compile.*opcode/,
+      BOTH,
       async () => withInstances(rust, await parseText(WIDE), 1),
     ],
-    ['traps', /unreachable/, async () => withStart(rust, CODE_OF.trap())],
-    ['loops', /did not start in time/, async () => withStart(rust, CODE_OF.loop())],
-    ['takes more memory than it may', /unreachable/, async () => withStart(rust, CODE_OF.memory())],
+    ['traps', /unreachable/, BOTH, async () => withStart(rust, CODE_OF.trap())],
+    // As the first of one below, beside a good one.
+    ['loops', /did not start in time/, [LIVE], async () => withStart(rust, CODE_OF.loop())],
+    [
+      'takes more memory than it may',
+      /unreachable/,
+      BOTH,
+      async () => withStart(rust, CODE_OF.memory()),
+    ],
   ];
-  for (const [name, words, make] of cases) {
-    test(`${name}: refused as the next version of a function, and as the first of one`, async () => {
+  for (const [name, words, ids, make] of cases) {
+    test(`${name}: refused`, async () => {
       const component = await make();
-      for (const id of [LIVE, 'mallory/new']) {
+      for (const id of ids) {
         const { status, code, message } = await refusalOf(id, component);
         assert.deepEqual([status, code], [422, 'invalid_component'], message);
         assert.match(message, /^The component does not start: /);
@@ -89,11 +110,12 @@ describe('a component that cannot run', () => {
     const loop = withStart(rust, CODE_OF.loop());
     const looping = refusalOf('mallory/loop', loop);
     const startedMs = performance.now();
-    assert.equal(await subject.deploy('bob/good', rust, LIMITS), 'ready');
+    await deploy('bob/good');
     context.diagnostic(
       `another tenant's deploy beside it: ${Math.round(performance.now() - startedMs)} ms`,
     );
-    await looping;
+    assert.equal((await looping).code, 'invalid_component');
+    assert.equal((await stateOf('mallory/loop')).versions, 0);
   });
 
   test('no process of a trial is left', async () => {
@@ -108,10 +130,7 @@ describe('a component that cannot run', () => {
   test('after kill -9 of the node the version before is live', async () => {
     await subject.mesh.kill(FRA.id, 'SIGKILL');
     await subject.mesh.startNode(FRA.id);
-    await until(async () => {
-      const answer = await (await Target.of(subject, LIVE)).call('/').catch(() => undefined);
-      return answer?.status === 200;
-    }, 'it to be served again');
+    await untilServed(LIVE);
     await stillLive();
   });
 });

@@ -55,7 +55,9 @@ test('commands that are named exist', () => {
       const command = name === 'help' ? undefined : find(commands, name);
       const isGroup = command !== undefined && command.commands.length > 0;
       const isRight =
-        name === 'help' || (command !== undefined && (!isGroup || find(command.commands, second)));
+        name === 'help' ||
+        (command !== undefined &&
+          (!isGroup || second === undefined || find(command.commands, second)));
       if (!isRight) wrong.push(`${file}: ${text.trim()}`);
     }
   }

@@ -113,6 +113,8 @@ test('every command that people type has an example in its help', async (t) => {
     ['mesh', 'init'],
     ['mesh', 'enroll'],
     ['mesh', 'token'],
+    ['audit', 'verify'],
+    ['audit', 'tail'],
   ]) {
     assert.match((await run(...command, '--help')).stdout, /Examples:\n {2}/, command.join(' '));
   }

@@ -1,6 +1,7 @@
 import { PopmeshError } from '@popmesh/contracts';
 import { Command, CommanderError } from 'commander';
 import { ExitWith, type Surroundings } from './command-line.ts';
+import { registerAudit } from './commands/audit.ts';
 import { registerBuild } from './commands/build.ts';
 import { registerDaemons } from './commands/daemons.ts';
 import { registerDelete } from './commands/delete.ts';
@@ -72,6 +73,7 @@ export function createProgram(around: Surroundings, quiet = false): Command {
     registerDomains,
     registerDaemons,
     registerMesh,
+    registerAudit,
     registerVersion,
   ];
   for (const add of register) add(program, around);

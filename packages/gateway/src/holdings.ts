@@ -14,6 +14,8 @@ export class Holdings {
   early = 0;
   /** Bytes of request bodies in memory. */
   heldBytes = 0;
+  /** How often it was told in this second that it has too much. */
+  refusals = 0;
 
   constructor(bounded = true) {
     this.bounded = bounded;

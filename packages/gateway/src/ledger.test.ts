@@ -46,3 +46,16 @@ test('of the last quarter of all connections one client has a tenth of its own b
   assert.deepEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map(take), [100, 100, 100]);
   assert.equal(take('192.0.2.4'), 10);
 });
+
+test('who was told often enough in a second is not answered any more, until the next', () => {
+  const ledger = new Ledger({ limits }, new Traffic(noMetrics));
+  const client = ledger.connect('192.0.2.1', false);
+  assert.ok(client !== undefined);
+  const tenant = ledger.tenant('default');
+  for (let i = 0; i < limits.client.waitingMax; i++) ledger.wait(client, tenant, 1);
+  for (let i = 0; i < 1_000; i++) assert.ok(ledger.waitRefusal(client, tenant) !== undefined);
+  assert.equal(ledger.connect('192.0.2.1', false), undefined);
+  assert.ok(ledger.connect('192.0.2.2', false) !== undefined);
+  ledger.sweep();
+  assert.equal(ledger.connect('192.0.2.1', false), client);
+});

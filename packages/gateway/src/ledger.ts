@@ -21,6 +21,8 @@ export interface LedgerConfig {
 const IDLE_ROWS_MAX = 1_024;
 /** Of the last quarter of anything, somebody may have a tenth of what he may have otherwise. */
 const SCARCE_DIVISOR = 10;
+/** Answers of 429 to one client in a second; then its new connections are closed without a word. */
+const REFUSALS_TOLD_MAX = 1_000;
 /** A client with more requests in flight than this share of a data plane leaves its last quarter to others. */
 const PLACES_SHARE = 4;
 
@@ -47,6 +49,10 @@ export class Ledger {
     const { total } = this.#traffic;
     const client = trusted ? this.#house : this.client(address);
     const max = scarce(limits.client.connectionsMax, total.connections, limits.connectionsMax);
+    if (client.refusals >= REFUSALS_TOLD_MAX) {
+      this.#traffic.refused('client_refusals');
+      return undefined;
+    }
     if (client.bounded && client.connections >= max) {
       this.#traffic.refused('client_connections');
       return undefined;
@@ -83,7 +89,7 @@ export class Ledger {
     }
     const max = scarce(limits.client.inFlightMax, inFlight, limits.inFlightMax);
     if (client.bounded && client.inFlight >= max) {
-      return this.#tooMuch('client_in_flight', 'requests in flight', max);
+      return this.#tooMuch(client, 'client_in_flight', 'requests in flight', max);
     }
     if (tenant.inFlight < limits.namespace.inFlightMax) return undefined;
     return this.#full('namespace_in_flight', 'the namespace is at its request limit here');
@@ -110,7 +116,7 @@ export class Ledger {
   }
 
   placesRefusal(client: Holdings): PopmeshError {
-    return this.#tooMuch('client_places', 'requests in flight', client.inFlight);
+    return this.#tooMuch(client, 'client_places', 'requests in flight', client.inFlight);
   }
 
   /** Why a request with a body may not even wait for it. */
@@ -122,7 +128,7 @@ export class Ledger {
     }
     const max = scarce(limits.client.waitingMax, waiting, limits.waitingMax);
     if (client.bounded && client.waiting >= max) {
-      return this.#tooMuch('client_waiting', 'unfinished request bodies', max);
+      return this.#tooMuch(client, 'client_waiting', 'unfinished request bodies', max);
     }
     if (tenant.waiting < limits.namespace.waitingMax) return undefined;
     return this.#full('namespace_waiting', 'the namespace waits for too many request bodies here');
@@ -143,7 +149,7 @@ export class Ledger {
     }
     const max = limits.client.heldBytesMax;
     if (client.bounded && client.heldBytes + bytes > max) {
-      return this.#tooMuch('client_held_bytes', 'bytes of request bodies', max);
+      return this.#tooMuch(client, 'client_held_bytes', 'bytes of request bodies', max);
     }
     if (tenant.heldBytes + bytes > limits.namespace.heldBytesMax) {
       return this.#full(
@@ -178,6 +184,7 @@ export class Ledger {
 
   /** Called once a second. */
   sweep(): void {
+    for (const client of this.#clients.values()) client.refusals = 0;
     prune(this.#clients);
     prune(this.#tenants);
   }
@@ -201,7 +208,8 @@ export class Ledger {
   }
 
   /** The client's own doing. */
-  #tooMuch(reason: string, what: string, max: number): PopmeshError {
+  #tooMuch(client: Holdings, reason: string, what: string, max: number): PopmeshError {
+    client.refusals += 1;
     this.#traffic.refused(reason);
     return new PopmeshError('client_limit_exceeded', `your address has too many ${what} here`, {
       hint: 'Wait for answers before you send more; the operator sets the bound in [limits.client].',

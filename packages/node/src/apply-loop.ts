@@ -1,17 +1,9 @@
-import type { ArtifactFetcher } from '@popmesh/artifacts';
-import {
-  type Clock,
-  type FunctionId,
-  type Logger,
-  type Metrics,
-  PopmeshError,
-  revisionTimeMs,
-  type Timer,
-} from '@popmesh/contracts';
+import { type FunctionId, type Metrics, PopmeshError, type Timer } from '@popmesh/contracts';
 import type { FunctionView, Registry } from '@popmesh/replication';
-import type { Runtime } from '@popmesh/runtime';
+import { MakeReady, type MakeReadyOptions } from './make-ready.ts';
 import {
   type Failure,
+  type Outcome,
   type ReconcileAction,
   Reconciler,
   type ReconcilerBounds,
@@ -21,26 +13,16 @@ import { allowedRegions, allowsRegion } from './regions.ts';
 
 /**
  * Makes the runtime serve what the registry says: drives the reconciler with the
- * registry's changes, a timer, and the ends of the work that it asks for. The
- * work is fetch, prepare, apply; each has been made idempotent by its room, so
- * that doing it again after a failure needs no memory here.
+ * registry's changes, a timer, and the ends of the work that it asks for
+ * (make-ready.ts).
  */
 
 export const RETRY_BASE_MS = 250;
 export const RETRY_CAP_MS = 30_000;
-/** A deploy is warmed before it counts as ready; what is older has run elsewhere, and may start cold. */
-const FRESH_MS = 10 * 60_000;
-
-export interface ApplyLoopOptions {
+export interface ApplyLoopOptions extends MakeReadyOptions {
   readonly registry: Pick<Registry, 'get' | 'list' | 'onChanged'>;
-  readonly fetcher: Pick<ArtifactFetcher, 'ensure' | 'load'>;
-  readonly runtime: Pick<Runtime, 'prepare' | 'apply' | 'remove'>;
-  readonly region: string;
   readonly parallelMax: number;
-  readonly applyTimeoutMs: number;
-  readonly clock: Clock;
   readonly jitter: () => number;
-  readonly logger: Logger;
   readonly metrics: Metrics;
   /** What is served, or what failed, is not what it was. */
   readonly onChanged: () => void;
@@ -49,10 +31,9 @@ export interface ApplyLoopOptions {
 export class ApplyLoop {
   readonly #options: ApplyLoopOptions;
   readonly #reconciler: Reconciler;
+  readonly #ready: MakeReady;
   readonly #working = new Map<string, { readonly abort: AbortController; done: Promise<void> }>();
   readonly #durations;
-  /** What the disk knew at the start: it ran here before, and starts when it is asked for. */
-  readonly #provenHere = new Set<string>();
   #unsubscribe: () => void = () => {};
   #timer: Timer | undefined;
   #stopped = false;
@@ -60,6 +41,7 @@ export class ApplyLoop {
 
   constructor(options: ApplyLoopOptions) {
     this.#options = options;
+    this.#ready = new MakeReady(options);
     const bounds: ReconcilerBounds = {
       parallelMax: options.parallelMax,
       retryBaseMs: RETRY_BASE_MS,
@@ -78,7 +60,7 @@ export class ApplyLoop {
   start(): void {
     this.#unsubscribe = this.#options.registry.onChanged((view) => this.#want(view));
     for (const view of this.#options.registry.list()) {
-      this.#provenHere.add(`${view.id}@${view.revision}`);
+      this.#ready.ranBefore(view);
       this.#want(view);
     }
   }
@@ -89,7 +71,7 @@ export class ApplyLoop {
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
-  served(): { readonly function: string; readonly revision: bigint }[] {
+  served(): ReturnType<Reconciler['served']> {
     return this.#reconciler.served();
   }
 
@@ -104,8 +86,12 @@ export class ApplyLoop {
 
   /** The runtime gave a function up after it had accepted it. */
   lost(id: FunctionId, error: PopmeshError): void {
-    this.#reconciler.lost(id, error);
-    this.#options.onChanged();
+    const version = this.#reconciler.versionServed(id);
+    void this.#ready.lost(id, version, error).then(() => {
+      if (this.#stopped) return;
+      this.#perform(this.#reconciler.lost(id, error));
+      this.#options.onChanged();
+    });
   }
 
   async stop(): Promise<void> {
@@ -156,60 +142,31 @@ export class ApplyLoop {
     const { clock, logger, onChanged } = this.#options;
     const abort = new AbortController();
     const startedMs = clock.monotonic();
-    const end = (error: PopmeshError | undefined): void => {
+    const end = (outcome: Outcome): void => {
+      const { error } = outcome;
       this.#working.delete(wanted.function);
       const tookMs = Math.round(clock.monotonic() - startedMs);
       const replaced = error?.code === 'cancelled';
-      const outcome = replaced ? 'replaced' : error === undefined ? 'ready' : 'failed';
-      this.#durations.observe(tookMs, { outcome });
+      const result = replaced ? 'replaced' : error === undefined ? 'ready' : 'failed';
+      this.#durations.observe(tookMs, { outcome: result });
       const facts = { function: wanted.function, revision: wanted.revision.toString(), tookMs };
       if (error === undefined) logger.info(wanted.kind === 'apply' ? 'ready' : 'removed', facts);
       else if (!replaced) logger.warn('could not be made ready', { ...facts, error });
       if (this.#stopped) return;
-      this.#perform(this.#reconciler.finished(wanted, error, clock.monotonic()));
+      this.#perform(this.#reconciler.finished(wanted, outcome, clock.monotonic()));
       onChanged();
     };
-    const deadline = clock.setTimer(this.#options.applyTimeoutMs, () =>
-      abort.abort(new PopmeshError('deadline_exceeded', 'fetching and preparing took too long')),
+    const done = this.#work(wanted, abort.signal).then(end, (caught) =>
+      end({ error: PopmeshError.from(caught) }),
     );
-    const done = this.#work(wanted, abort.signal)
-      .then(
-        () => end(undefined),
-        (caught) => end(PopmeshError.from(abort.signal.aborted ? abort.signal.reason : caught)),
-      )
-      .finally(() => deadline.cancel());
     this.#working.set(wanted.function, { abort, done });
   }
-
-  async #work(wanted: Wanted, signal: AbortSignal): Promise<void> {
-    const { registry, fetcher, runtime } = this.#options;
-    if (wanted.kind === 'remove') return runtime.remove(wanted.function);
-    const view = registry.get(wanted.function);
-    if (view === undefined || view.revision !== wanted.revision) {
-      throw new PopmeshError('cancelled', 'a newer revision came');
+  async #work(wanted: Wanted, signal: AbortSignal): Promise<Outcome> {
+    if (wanted.kind === 'apply') {
+      const isServed = () => this.#reconciler.isServed(wanted.function);
+      return this.#ready.serve(wanted, isServed, signal);
     }
-    const targets = [];
-    for (const { version, weight } of view.live) {
-      const { artifact, config } = version;
-      if (artifact === undefined || config === undefined) {
-        throw new PopmeshError('invalid_argument', `version ${version.number} is incomplete`);
-      }
-      await fetcher.ensure(artifact, signal);
-      const prepared = await runtime.prepare(
-        {
-          digest: artifact.digest,
-          load: () => fetcher.load(artifact, signal),
-          isLasting: true,
-        },
-        { memoryMb: config.limits?.memoryMb ?? 0 },
-        signal,
-      );
-      targets.push({ version: version.number, weight, prepared, config });
-    }
-    signal.throwIfAborted();
-    const proven = this.#provenHere.delete(`${view.id}@${view.revision}`);
-    const ageMs = this.#options.clock.now() - revisionTimeMs(view.revision);
-    const warm = !proven && ageMs < FRESH_MS;
-    await runtime.apply({ function: view.id, revision: view.revision, targets, warm });
+    await this.#ready.remove(wanted.function);
+    return {};
   }
 }

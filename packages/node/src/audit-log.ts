@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, PopmeshError } from '@popmesh/contracts';
 
@@ -11,7 +11,16 @@ import { type Clock, type Logger, PopmeshError } from '@popmesh/contracts';
  */
 
 export interface AuditEvent {
-  readonly action: 'start' | 'stop' | 'deploy' | 'rollback' | 'delete' | 'claim' | 'release';
+  readonly action:
+    | 'start'
+    | 'stop'
+    | 'deploy'
+    | 'rollback'
+    | 'delete'
+    | 'claim'
+    | 'release'
+    | 'conflict'
+    | 'rolled_back';
   /** `sub` of the token, or what stands in its place. */
   readonly who: string;
   readonly tokenId?: string;
@@ -31,11 +40,11 @@ export interface AuditLine extends AuditEvent {
 export const AUDIT_FILE = 'audit.log';
 /** A full file is renamed to `audit-<unix ms>.log`; the chain goes on in the next. */
 export const AUDIT_FILE_BYTES_MAX = 64 * 1024 * 1024;
-const FIRST_HASH = '0'.repeat(64);
+export const FIRST_HASH = '0'.repeat(64);
 const TAIL_BYTES = 64 * 1024;
 const FIELD_LENGTH_MAX = 512;
 
-const hashOf = (line: Omit<AuditLine, 'hash'>): string =>
+export const hashOf = (line: Omit<AuditLine, 'hash'>): string =>
   createHash('sha256').update(JSON.stringify(line)).digest('hex');
 
 export class AuditLog {
@@ -44,6 +53,9 @@ export class AuditLog {
   #file: FileHandle;
   #bytes: number;
   #previous: string;
+  /** A write began and did not end well: there may be bytes after `#bytes`. */
+  #isTorn = false;
+  readonly #bytesMax: number;
   /** Appends follow one another: each line needs the hash of the one before. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -53,32 +65,31 @@ export class AuditLog {
     file: FileHandle,
     bytes: number,
     previous: string,
+    bytesMax: number,
   ) {
     this.#directory = directory;
     this.#clock = clock;
     this.#file = file;
     this.#bytes = bytes;
     this.#previous = previous;
+    this.#bytesMax = bytesMax;
   }
 
   static async open(options: {
     readonly directory: string;
     readonly clock: Clock;
     readonly logger: Logger;
+    readonly bytesMax?: number;
   }): Promise<AuditLog> {
     const path = join(options.directory, AUDIT_FILE);
     const file = await open(path, 'a+', 0o600);
-    const { size } = await file.stat();
-    const from = Math.max(0, size - TAIL_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-    const tail = buffer.subarray(0, bytesRead);
+    const { wholeBytes, tornBytes, lastLine } = await tailOf(file);
     // A crash in the middle of a write leaves half a line; it was never acknowledged.
-    const whole = tail.lastIndexOf(0x0a) + 1;
-    if (whole < tail.length) {
-      options.logger.warn('audit log: cut a torn last line', { bytes: tail.length - whole });
-      await truncate(path, from + whole);
+    if (tornBytes > 0) {
+      options.logger.warn('audit log: cut a torn last line', { bytes: tornBytes });
+      await file.truncate(wholeBytes);
     }
-    const last = tail.subarray(0, whole).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
+    const last = lastLine === '' ? await lastRotatedLine(options.directory) : lastLine;
     let previous = FIRST_HASH;
     if (last !== '') {
       try {
@@ -87,7 +98,14 @@ export class AuditLog {
         options.logger.error('audit log: the last line is unreadable, the chain starts anew');
       }
     }
-    return new AuditLog(options.directory, options.clock, file, from + whole, previous);
+    return new AuditLog(
+      options.directory,
+      options.clock,
+      file,
+      wholeBytes,
+      previous,
+      options.bytesMax ?? AUDIT_FILE_BYTES_MAX,
+    );
   }
 
   /** Resolves when the line is on disk; throws `storage_failed`. */
@@ -108,39 +126,79 @@ export class AuditLog {
     ) as unknown as AuditEvent;
     const line = { timeMs: this.#clock.now(), ...bounded, previous: this.#previous };
     const hash = hashOf(line);
-    const text = `${JSON.stringify({ ...line, hash })}\n`;
+    const text = Buffer.from(`${JSON.stringify({ ...line, hash })}\n`);
     try {
-      if (this.#bytes + text.length > AUDIT_FILE_BYTES_MAX) await this.#rotate();
-      await this.#file.write(text);
+      // Half a line of a full disk: the next would be written into it, and both be lost.
+      if (this.#isTorn) await this.#file.truncate(this.#bytes);
+      this.#isTorn = false;
+      if (this.#bytes > 0 && this.#bytes + text.length > this.#bytesMax) await this.#rotate();
+      this.#isTorn = true;
+      await this.#file.appendFile(text);
       await this.#file.datasync();
+      this.#isTorn = false;
     } catch (cause) {
       throw new PopmeshError('storage_failed', 'the audit log cannot be written', { cause });
     }
-    this.#bytes += Buffer.byteLength(text);
+    this.#bytes += text.length;
     this.#previous = hash;
   }
 
+  /** Ends with the new file open, or with the old one in its place as before. */
   async #rotate(): Promise<void> {
     const path = join(this.#directory, AUDIT_FILE);
+    const aside = join(this.#directory, `audit-${this.#clock.now()}.log`);
+    await rename(path, aside);
+    let next: FileHandle;
+    try {
+      next = await open(path, 'a', 0o600);
+    } catch (caught) {
+      await rename(aside, path);
+      throw caught;
+    }
     await this.#file.close();
-    await rename(path, join(this.#directory, `audit-${this.#clock.now()}.log`));
-    this.#file = await open(path, 'a', 0o600);
+    this.#file = next;
     this.#bytes = 0;
   }
 }
 
-/** 1-based number of the first line that does not fit the chain; undefined when all do. */
-export async function firstBrokenLine(path: string): Promise<number | undefined> {
-  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
-  let previous: string | undefined;
-  for (const [index, text] of lines.entries()) {
-    try {
-      const { hash, ...line } = JSON.parse(text) as AuditLine;
-      if (hash !== hashOf(line) || line.previous !== (previous ?? line.previous)) return index + 1;
-      previous = hash;
-    } catch {
-      return index + 1;
-    }
+/** The rotated ones, oldest first. */
+export async function rotatedFiles(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).flatMap((name) => {
+    const atMs = /^audit-(\d+)\.log$/.exec(name)?.[1];
+    return atMs === undefined ? [] : [{ name, atMs: Number(atMs) }];
+  });
+  return names.sort((a, b) => a.atMs - b.atMs).map(({ name }) => join(directory, name));
+}
+
+interface Tail {
+  /** Up to and with the last line break. */
+  readonly wholeBytes: number;
+  readonly tornBytes: number;
+  /** Empty when there is none. */
+  readonly lastLine: string;
+}
+
+async function tailOf(file: FileHandle): Promise<Tail> {
+  const { size } = await file.stat();
+  const from = Math.max(0, size - TAIL_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+  const tail = buffer.subarray(0, bytesRead);
+  const whole = tail.lastIndexOf(0x0a) + 1;
+  return {
+    wholeBytes: from + whole,
+    tornBytes: tail.length - whole,
+    lastLine: tail.subarray(0, whole).toString('utf8').trimEnd().split('\n').at(-1) ?? '',
+  };
+}
+
+/** Of the newest rotated file: a crash came between the rotation and the first line after it. */
+async function lastRotatedLine(directory: string): Promise<string> {
+  const newest = (await rotatedFiles(directory)).at(-1);
+  if (newest === undefined) return '';
+  const file = await open(newest, 'r');
+  try {
+    return (await tailOf(file)).lastLine;
+  } finally {
+    await file.close();
   }
-  return undefined;
 }

@@ -17,14 +17,20 @@ export const toFunctionConfig = (
   engine: manifest.engine,
 });
 
+interface ReadyNode {
+  readonly id: string;
+  readonly revision: bigint;
+  readonly fallbackVersion: number;
+}
+
 /** Which live nodes serve what, made once for a whole list: functions times nodes is a large number. */
 export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
-  const index = new Map<string, { readonly id: string; readonly revision: bigint }[]>();
+  const index = new Map<string, ReadyNode[]>();
   for (const { announcement, member } of nodes) {
     if (member !== 'alive') continue;
-    for (const { function: fn, revision } of announcement.ready) {
+    for (const { function: fn, revision, fallbackVersion } of announcement.ready) {
       const held = index.get(fn);
-      const entry = { id: announcement.id, revision };
+      const entry = { id: announcement.id, revision, fallbackVersion };
       if (held === undefined) index.set(fn, [entry]);
       else held.push(entry);
     }
@@ -32,10 +38,7 @@ export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
   return index;
 }
 
-export type ReadinessIndex = ReadonlyMap<
-  string,
-  readonly { readonly id: string; readonly revision: bigint }[]
->;
+export type ReadinessIndex = ReadonlyMap<string, readonly ReadyNode[]>;
 
 export function summaryOf(
   view: FunctionView,
@@ -43,6 +46,7 @@ export function summaryOf(
   routesOff: RouteOff[],
 ): FunctionSummary {
   const main = view.live[0]?.version;
+  const serving = readiness.get(view.id) ?? [];
   return {
     function: view.id,
     namespace: view.namespace,
@@ -59,10 +63,18 @@ export function summaryOf(
     updatedAtMs: revisionTimeMs(view.revision),
     sizeBytes: Number(main?.artifact?.sizeBytes ?? 0),
     engine: main?.config?.engine ?? '',
-    readyOn: (readiness.get(view.id) ?? [])
-      .filter(({ revision }) => revision >= view.revision)
-      .map(({ id }) => id),
     routesOff,
+    readyOn: serving.filter(({ revision }) => revision >= view.revision).map(({ id }) => id),
+    olderOn: serving
+      .filter(({ fallbackVersion }) => fallbackVersion > 0)
+      .map(({ id, fallbackVersion }) => ({ node: id, version: fallbackVersion })),
+    notices: view.notices.map(({ timeMs, kind, message, versions, authors }) => ({
+      timeMs: Number(timeMs),
+      kind,
+      message,
+      versions,
+      authors,
+    })),
   };
 }
 
@@ -95,6 +107,7 @@ export function versionsOf(view: FunctionView): VersionSummary[] {
     .sort((a, b) => b.number - a.number)
     .map((version: VersionRecord) => ({
       version: version.number,
+      ...(version.renumberedFrom === 0 ? {} : { was: version.renumberedFrom }),
       label: version.label,
       live: weights.has(version.number),
       weight: weights.get(version.number) ?? 0,

@@ -23,9 +23,14 @@ export interface NodeFacts {
   readonly softwareVersion: string;
   readonly startedAtMs: number;
   readonly dataPlanes: readonly { readonly namespace: string; readonly address: string }[];
-  readonly served: readonly { readonly function: string; readonly revision: bigint }[];
+  readonly served: readonly {
+    readonly function: string;
+    readonly revision: bigint;
+    readonly fallbackVersion?: number;
+  }[];
   readonly failures: readonly Failure[];
   readonly load: number;
+  readonly controlGroups: string;
   readonly nats: {
     readonly connected: boolean;
     readonly version?: string | undefined;
@@ -54,15 +59,21 @@ export function describeNode(facts: NodeFacts): Announcement {
       namespace,
       address: advertised(address, config),
     })),
-    ready: facts.served.map(({ function: id, revision }) => ({ function: id, revision })),
+    ready: facts.served.map(({ function: id, revision, fallbackVersion }) => ({
+      function: id,
+      revision,
+      ...(fallbackVersion === undefined ? {} : { fallbackVersion }),
+    })),
     load: Math.min(1, Math.max(0, facts.load)),
+    cgroup: facts.controlGroups,
     natsConnected: facts.nats.connected,
     natsVersion: facts.nats.version ?? '',
     natsProblem: (facts.nats.problem ?? '').slice(0, NATS_PROBLEM_LENGTH_MAX),
     startedAtMs: BigInt(Math.floor(facts.startedAtMs)),
-    failures: facts.failures.map(({ function: id, revision, error }) => ({
+    failures: facts.failures.map(({ function: id, revision, error, isLasting }) => ({
       function: id,
       revision,
+      lasting: isLasting,
       code: error.code,
       message: error.message.slice(0, FAILURE_MESSAGE_LENGTH_MAX),
     })),

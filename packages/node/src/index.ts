@@ -1,4 +1,12 @@
-export { firstBrokenLine } from './audit-log.ts';
+export { type AuditLine, AuditLog } from './audit-log.ts';
+export {
+  type AuditVerdict,
+  auditFiles,
+  firstBrokenLine,
+  parseAuditLine,
+  readAuditLines,
+  verifyAudit,
+} from './audit-read.ts';
 export {
   loadNodeConfig,
   NODE_ENV_PREFIX,

@@ -140,3 +140,9 @@ export class MeshView {
     );
   }
 }
+
+/** Whether another member that is alive announces that it could not make the function ready. */
+export const failedElsewhere = (view: MeshView, fn: string): boolean =>
+  view
+    .reachableNodes()
+    .some(({ announcement }) => announcement.failures.some((failed) => failed.function === fn));

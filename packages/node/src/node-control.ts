@@ -18,6 +18,7 @@ import type { HostControl, Release } from './hosts/host-control.ts';
 import type { LogFilter, LogLine } from './log-line.ts';
 import type { MeshLogs } from './mesh-logs.ts';
 import type { MeshView } from './mesh-view.ts';
+import { noticesSince } from './notice-watch.ts';
 import { leastStored, type Publisher } from './publisher.ts';
 import { allowedRegions } from './regions.ts';
 import { rolloutOf } from './rollout.ts';
@@ -81,6 +82,7 @@ export class NodeControl implements Control {
     for (const chunk of chunks) await store.put(chunk.bytes);
     // From here on the deploy happens, even if the caller goes away.
     signal.throwIfAborted();
+    const warnings = noticesSince(registry.get(id), actor.who);
     const { value, published } = await hosts.withClaims(
       { fn: id, routes, strict: true },
       actor,
@@ -122,6 +124,7 @@ export class NodeControl implements Control {
       },
       durable: this.#durable(leastStored([jetstream, ...(await published)])),
       routesOff: this.#routesOff(id),
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   }
 
@@ -197,7 +200,12 @@ export class NodeControl implements Control {
   rollout(fn: FunctionId, revision: bigint | undefined): Rollout {
     const view = this.#existing(fn);
     return rolloutOf(
-      { function: fn, revision: revision ?? view.revision, regions: allowedRegions(view) },
+      {
+        function: fn,
+        revision: revision ?? view.revision,
+        regions: allowedRegions(view),
+        notices: view.notices,
+      },
       this.#options.view.nodes(),
     );
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256Hex } from '@popmesh/artifacts';
-import { AUDIT_FILE, firstBrokenLine } from './audit-log.ts';
+import { AUDIT_FILE } from './audit-log.ts';
+import { firstBrokenLine } from './audit-read.ts';
 import type { LogLine } from './log-line.ts';
 import { exampleComponent, TestMesh, type TestNode, until } from './testing/mesh.test-support.ts';
 

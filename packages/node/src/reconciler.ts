@@ -29,16 +29,38 @@ export interface Failure {
   readonly function: FunctionId;
   readonly revision: bigint;
   readonly error: PopmeshError;
+  /** Only its next revision can help. */
+  readonly isLasting: boolean;
+}
+
+export interface Served {
+  readonly revision: bigint;
+  /** The one with most weight. */
+  readonly version: number;
+}
+
+/** How the work on a revision ended. */
+export interface Outcome {
+  /** Why it could not be made ready. */
+  readonly error?: PopmeshError | undefined;
+  /** Of a failure: not worth another try by itself. */
+  readonly isLasting?: boolean;
+  /** Of a failure: whether to try again, be it only for the sake of an older version. */
+  readonly retry?: boolean;
+  /** What is served now; with an error, an older version in its place. */
+  readonly served?: Served | undefined;
 }
 
 interface Entry {
   wanted: Wanted;
   /** The revision that the runtime serves now. */
-  served: bigint | undefined;
+  served: Served | undefined;
   working: bigint | undefined;
-  failure: { error: PopmeshError; revision: bigint; attempts: number } | undefined;
+  failure: (Omit<Failure, 'function'> & { readonly attempts: number }) | undefined;
   /** When to try again; undefined: not by itself. */
   retryAtMs: number | undefined;
+  /** While it is worked on, which may have begun when something was served. */
+  wasLost: boolean;
 }
 
 export class Reconciler {
@@ -65,6 +87,7 @@ export class Reconciler {
         working: undefined,
         failure: undefined,
         retryAtMs: undefined,
+        wasLost: false,
       });
       this.#queue.add(wanted.function);
       return this.#startMore();
@@ -80,17 +103,22 @@ export class Reconciler {
     return this.#startMore();
   }
 
-  /** The work of a `start` ended, for whatever reason; `error` undefined means it is done. */
-  finished(work: Wanted, error: PopmeshError | undefined, nowMs: number): ReconcileAction[] {
+  /** The work of a `start` ended, for whatever reason. */
+  finished(work: Wanted, outcome: Outcome, nowMs: number): ReconcileAction[] {
     const entry = this.#entries.get(work.function);
     if (entry === undefined || entry.working !== work.revision) return [];
     entry.working = undefined;
     this.#working--;
-    if (error === undefined) entry.served = work.kind === 'apply' ? work.revision : undefined;
+    const { error, served } = outcome;
+    const isBare = entry.wasLost && served === undefined;
+    entry.wasLost = false;
+    if (error === undefined) entry.served = work.kind === 'apply' ? served : undefined;
+    else if (served !== undefined) entry.served = served;
     if (entry.wanted.revision !== work.revision) {
       this.#queue.add(work.function);
     } else if (error !== undefined) {
-      this.#fail(entry, error, nowMs);
+      this.#fail(entry, error, outcome, nowMs);
+      if (isBare) this.#again(work.function, entry);
     } else {
       entry.failure = undefined;
       if (work.kind === 'remove') this.#entries.delete(work.function);
@@ -99,17 +127,20 @@ export class Reconciler {
   }
 
   /**
-   * What was served is not served any more, because the function itself keeps
-   * ending what runs it. It waits for its next revision: to try it again would
-   * take its neighbours down again.
+   * What was served is not served any more, because the function itself keeps ending what runs
+   * it. It is worked on once more, for an older version in its place; whoever does the work knows
+   * what was lost, and does not try that again: it would take its neighbours down again.
    */
-  lost(id: FunctionId, error: PopmeshError): void {
+  lost(id: FunctionId, error: PopmeshError): ReconcileAction[] {
     const entry = this.#entries.get(id);
-    if (entry === undefined) return;
+    if (entry === undefined) return [];
     entry.served = undefined;
-    if (entry.working !== undefined || this.#queue.has(id)) return;
-    entry.failure = { error, revision: entry.wanted.revision, attempts: 1 };
-    entry.retryAtMs = undefined;
+    if (entry.working !== undefined) entry.wasLost = true;
+    if (entry.working !== undefined || this.#queue.has(id)) return [];
+    const { revision } = entry.wanted;
+    entry.failure = { error, revision, isLasting: true, attempts: 1 };
+    this.#again(id, entry);
+    return this.#startMore();
   }
 
   tick(nowMs: number): ReconcileAction[] {
@@ -141,32 +172,49 @@ export class Reconciler {
     return this.#working === 0 && this.#queue.size === 0;
   }
 
-  served(): { function: FunctionId; revision: bigint }[] {
-    return [...this.#entries].flatMap(([id, { served }]) =>
-      served === undefined ? [] : [{ function: id, revision: served }],
-    );
+  /** `fallbackVersion`: an older one, in place of a newer that could not be made ready. */
+  served(): { function: FunctionId; revision: bigint; fallbackVersion?: number }[] {
+    return [...this.#entries].flatMap(([id, { served, failure, wanted }]) => {
+      if (served === undefined) return [];
+      const { revision, version } = served;
+      const isFallback = failure?.revision === wanted.revision && revision < wanted.revision;
+      return [{ function: id, revision, ...(isFallback ? { fallbackVersion: version } : {}) }];
+    });
+  }
+
+  isServed(id: FunctionId): boolean {
+    return this.#entries.get(id)?.served !== undefined;
+  }
+
+  /** 0 for none. */
+  versionServed(id: FunctionId): number {
+    return this.#entries.get(id)?.served?.version ?? 0;
   }
 
   /** Of the newest revision only. */
   failures(): Failure[] {
-    return [...this.#entries].flatMap(([id, { failure, wanted }]) =>
-      failure === undefined || failure.revision !== wanted.revision
-        ? []
-        : [{ function: id, revision: failure.revision, error: failure.error }],
-    );
+    return [...this.#entries].flatMap(([id, { failure, wanted }]) => {
+      if (failure === undefined || failure.revision !== wanted.revision) return [];
+      const { revision, error, isLasting } = failure;
+      return [{ function: id, revision, error, isLasting }];
+    });
   }
 
-  #fail(entry: Entry, error: PopmeshError, nowMs: number): void {
+  #fail(entry: Entry, error: PopmeshError, outcome: Outcome, nowMs: number): void {
     const attempts = (entry.failure?.attempts ?? 0) + 1;
-    entry.failure = { error, revision: entry.wanted.revision, attempts };
-    // A component that was refused is refused again; only its next revision can help.
-    const { fault } = error.facts;
-    if (fault === 'caller' || fault === 'function') return;
+    const isLasting = outcome.isLasting ?? false;
+    entry.failure = { error, revision: entry.wanted.revision, isLasting, attempts };
+    if (!(outcome.retry ?? !isLasting)) return;
     const pauseMs = Math.min(
       this.#bounds.retryBaseMs * 2 ** Math.min(attempts - 1, 30),
       this.#bounds.retryCapMs,
     );
     entry.retryAtMs = nowMs + pauseMs * (0.5 + this.#jitter() / 2);
+  }
+
+  #again(id: FunctionId, entry: Entry): void {
+    entry.retryAtMs = undefined;
+    this.#queue.add(id);
   }
 
   #startMore(): ReconcileAction[] {

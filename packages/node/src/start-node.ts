@@ -28,6 +28,7 @@ import {
 } from '@popmesh/replication';
 import { createRuntime } from '@popmesh/runtime';
 import packageJson from '../package.json' with { type: 'json' };
+import { AliasKeeper } from './alias-keeper.ts';
 import { Announcer } from './announcer.ts';
 import { createApp } from './api/app.ts';
 import { createAuthenticate } from './api/auth.ts';
@@ -36,14 +37,16 @@ import { ApplyLoop } from './apply-loop.ts';
 import { AuditLog } from './audit-log.ts';
 import { isLoopback, type NodeConfig, rootPublicKeyOf } from './config.ts';
 import { advertised, describeNode } from './describe-node.ts';
+import { FailedVersions } from './failed-versions.ts';
 import { HostControl } from './hosts/host-control.ts';
 import { hostsMax } from './hosts/host-limits.ts';
 import { HostRecords } from './hosts/host-records.ts';
 import { LogHub } from './log-hub.ts';
 import { MeshLogs } from './mesh-logs.ts';
 import { peerHandlers } from './mesh-service.ts';
-import { MeshView } from './mesh-view.ts';
+import { failedElsewhere, MeshView } from './mesh-view.ts';
 import { NodeControl } from './node-control.ts';
+import { NoticeWatch } from './notice-watch.ts';
 import { PeerChunkSources } from './peer-chunk-sources.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Publisher } from './publisher.ts';
@@ -225,13 +228,17 @@ async function build(
     onFunctionLost: (id, error) => applyLoop.lost(id, error),
   });
   closing.add('runtime', 10_000, () => runtime.stop());
+  const failedVersions = await FailedVersions.open(folder('failed-versions.json'), logger);
+  closing.add('failed versions', 1000, () => failedVersions.close());
   const applyLoop = new ApplyLoop({
     registry,
     fetcher,
     runtime,
+    failed: failedVersions,
+    failedElsewhere: (id) => failedElsewhere(view, id),
     region: config.pop.region,
     parallelMax: config.limits.applyParallelMax,
-    applyTimeoutMs: config.limits.applyTimeoutMs,
+    timeoutMs: config.limits.applyTimeoutMs,
     clock,
     jitter: () => random.float(),
     logger,
@@ -321,6 +328,7 @@ async function build(
         served: applyLoop.served(),
         failures: applyLoop.failures(),
         load: runtime.load(),
+        controlGroups: runtime.controlGroups(),
         nats: natsStatus(),
       }),
     load: () => runtime.load(),
@@ -339,6 +347,17 @@ async function build(
     metrics,
   });
   closing.add('retention', 2000, () => retention.stop());
+  const notices = new NoticeWatch({ nodeId: config.id, registry, audit, logger });
+  closing.add('notices', 2000, () => notices.stop());
+  const aliases = new AliasKeeper({
+    selfId: config.id,
+    registry,
+    view,
+    notReady: () => readiness.reason,
+    clock,
+    logger,
+  });
+  closing.add('aliases', 2000, () => aliases.stop());
 
   // Everything is introduced: go.
   await runtime.start(signal);
@@ -350,8 +369,10 @@ async function build(
     });
     await replication.start(signal);
   }
+  notices.start();
   applyLoop.start();
   announcer.start();
+  aliases.start();
   retention.start();
   const unsubscribe = gossip.onMemberChanged((member) => {
     if (member.state === 'alive') applyLoop.hurry();

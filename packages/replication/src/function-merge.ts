@@ -12,7 +12,7 @@ import {
   VersionRecordSchema,
 } from '@popmesh/protocol';
 import { LIVE_ALIAS, pruned, WHOLE_WEIGHT } from './function-record.ts';
-import { NOTICES_KEPT_MAX } from './limits.ts';
+import { isSameNotice, joinedNotices } from './notices.ts';
 import {
   acceptedAt,
   byAcceptance,
@@ -54,7 +54,7 @@ export function dominates(a: Side, b: Side): boolean {
   });
   if (lacksVersion) return false;
   const all = joinedNotices([...one.notices, ...other.notices]);
-  return all.length === one.notices.length && all.every((n, i) => isSame(n, one.notices[i]));
+  return all.length === one.notices.length && all.every((n, i) => isSameNotice(n, one.notices[i]));
 }
 
 export function joined(a: Side, b: Side): FunctionRecord {
@@ -97,22 +97,6 @@ export function joined(a: Side, b: Side): FunctionRecord {
     ]),
   });
 }
-
-/** Each once, oldest first, the newest so many. */
-export function joinedNotices(notices: readonly FunctionNotice[]): FunctionNotice[] {
-  const sorted = [...notices].sort(
-    (a, b) => compare(a.timeMs, b.timeMs) || compare(noticeName(a), noticeName(b)),
-  );
-  const once = sorted.filter((notice, i) => i === 0 || !isSame(notice, sorted[i - 1]));
-  return once.slice(-NOTICES_KEPT_MAX);
-}
-
-/** Tells two notices apart; a notice never changes. */
-export const noticeName = ({ timeMs, kind, message }: FunctionNotice): string =>
-  JSON.stringify([String(timeMs), kind, message]);
-
-const isSame = (a: FunctionNotice, b: FunctionNotice | undefined): boolean =>
-  b !== undefined && noticeName(a) === noticeName(b);
 
 const bytesOf = ({ record }: Side): Uint8Array => toBinary(FunctionRecordSchema, record);
 

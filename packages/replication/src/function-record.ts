@@ -3,6 +3,7 @@ import {
   type ArtifactManifestSchema,
   create,
   type FunctionConfigSchema,
+  type FunctionNotice,
   type FunctionRecord,
   FunctionRecordSchema,
   type MessageInitShape,
@@ -11,6 +12,7 @@ import {
   VersionRecordSchema,
 } from '@popmesh/protocol';
 import { RECORD_PAYLOAD_AIM_BYTES, VERSIONS_KEPT_MAX } from './limits.ts';
+import { joinedNotices } from './notices.ts';
 import { acceptedAt, byAcceptance, pointedTo } from './version-order.ts';
 
 /**
@@ -92,6 +94,27 @@ export function rolledBack(
     ...changed(held, accepted),
     versions: held.versions,
     aliases: pointed(held, target),
+  });
+}
+
+/**
+ * Points `live` to an older version, or to none, because no node could make ready what it points
+ * to now; and says so to its authors.
+ */
+export function goneBack(
+  held: FunctionRecord,
+  version: number | undefined,
+  notice: FunctionNotice,
+  accepted: Acceptance,
+): FunctionRecord {
+  const others = held.aliases.filter(({ name }) => name !== LIVE_ALIAS);
+  return create(FunctionRecordSchema, {
+    namespace: held.namespace,
+    name: held.name,
+    ...changed(held, accepted),
+    versions: held.versions,
+    aliases: version === undefined ? others : pointed(held, version),
+    notices: joinedNotices([...held.notices, notice]),
   });
 }
 

@@ -1,13 +1,14 @@
 export type { ChunkSupply } from './chunk-exchange.ts';
 export { type ReplicationConfig, replicationConfigSchema } from './config.ts';
-export { noticeName } from './function-merge.ts';
 export { LIVE_ALIAS, type LiveVersion } from './function-record.ts';
 export { createFunctionResolver } from './function-resolver.ts';
 export { VERSIONS_KEPT_MAX } from './limits.ts';
+export { noticeName } from './notices.ts';
 export type { PublishOutcome } from './record-writer.ts';
 export {
   type Deploy,
   type FunctionView,
+  type GoingBack,
   Registry,
   type RegistryChange,
   type RegistryOptions,
@@ -18,3 +19,4 @@ export {
   type ReplicationOptions,
   type ReplicationStatus,
 } from './replication.ts';
+export { acceptedAt, versionName } from './version-order.ts';

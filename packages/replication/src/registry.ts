@@ -12,8 +12,10 @@ import {
 } from '@popmesh/contracts';
 import {
   type AliasRecord,
+  create,
   FUNCTION_PREFIX,
   type FunctionNotice,
+  FunctionNoticeSchema,
   type FunctionRecord,
   FunctionRecordSchema,
   fromBinary,
@@ -28,6 +30,7 @@ import {
 import {
   type Acceptance,
   describes,
+  goneBack,
   type LiveVersion,
   liveVersions,
   type NewVersion,
@@ -58,6 +61,19 @@ export interface FunctionView {
   readonly lastVersion: number;
   /** Oldest first. */
   readonly notices: readonly FunctionNotice[];
+  /** The newest change that somebody asked for, below the record's revision where it is a join. */
+  readonly changedRevision: bigint;
+  readonly changedBy: string;
+}
+
+/** What took a function's live version back. */
+export interface GoingBack {
+  /** The change that is undone (`changedRevision`); another came in between: `conflict`. */
+  readonly from: bigint;
+  /** Undefined: no version is live afterwards. */
+  readonly to: number | undefined;
+  readonly message: string;
+  readonly code: string;
 }
 
 export interface RegistryChange {
@@ -136,6 +152,27 @@ export class Registry {
   /** Throws `function_not_found`, `not_found` for a version not kept, `conflict` without an older. */
   async rollback(fn: string, version?: number): Promise<RegistryChange> {
     return this.#change(fn, (held, accepted) => rolledBack(alive(held, fn), version, accepted));
+  }
+
+  /** Without having been asked: no node could make ready what is live. */
+  async goBack(fn: string, { from, to, message, code }: GoingBack): Promise<RegistryChange> {
+    return this.#change(fn, (record, accepted) => {
+      const held = alive(record, fn);
+      if (this.get(fn)?.changedRevision !== from) {
+        throw new PopmeshError('conflict', `${fn} was changed meanwhile`);
+      }
+      const undone = liveVersions(held).map(({ version }) => version);
+      const notice = create(FunctionNoticeSchema, {
+        timeMs: BigInt(revisionTimeMs(accepted.revision)),
+        kind: 'rolled_back',
+        message,
+        code,
+        revision: from,
+        versions: undone.map(({ number }) => number),
+        authors: [...new Set(undone.map(({ createdBy }) => createdBy))],
+      });
+      return goneBack(held, to, notice, accepted);
+    });
   }
 
   /** Leaves a tombstone, so that nobody who was away can bring the function back. */
@@ -227,4 +264,6 @@ const toView = (decoded: FunctionRecord, record: OpaqueRecord): FunctionView => 
   live: decoded.deleted ? [] : liveVersions(decoded),
   lastVersion: decoded.lastVersion,
   notices: decoded.notices,
+  changedRevision: decoded.changedRevision || record.revision,
+  changedBy: decoded.changedBy,
 });

@@ -2,6 +2,7 @@ export { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from
 export type { UsageRow } from './executor/control.ts';
 export type { Deployment, DeploymentTarget } from './plan.ts';
 export type { Artifact, Prepared } from './prepare/preparer.ts';
+export { skeletonOf } from './prepare/skeleton.ts';
 export {
   createRuntime,
   type DataPlaneAddress,
@@ -10,5 +11,6 @@ export {
   type RuntimeOptions,
   type Trial,
 } from './runtime.ts';
+export { type Engine, engineOf } from './supervise/engines.ts';
 export { parseUsage, type UsageLine } from './usage-journal.ts';
 export type { DoorName } from './worker/door.ts';

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type Clock,
   type FunctionId,
@@ -22,6 +22,8 @@ import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepar
 import { PreparedStore, sha256 } from './prepare/store.ts';
 import { Sweeper } from './prepare/sweeper.ts';
 import { RuntimeMeters } from './runtime-meters.ts';
+import { ControlGroups } from './supervise/control-groups.ts';
+import { groupFiles } from './supervise/group-files.ts';
 import { MemoryBudget } from './supervise/memory-budget.ts';
 import { memoryLimitBytes } from './supervise/memory-limit.ts';
 import { SpareExecutors } from './supervise/spare-executors.ts';
@@ -102,6 +104,8 @@ export interface Runtime extends Startable {
   executors(): ExecutorStatus[];
   /** Pids of the blank ones, which belong to no namespace yet. */
   spareExecutors(): number[];
+  /** Whether the kernel holds each executor in a group of its own, and why not; for people. */
+  controlGroups(): string;
   /** Resolves when all requests are answered; new ones are still served. */
   drain(): Promise<void>;
   /** The memory limit a function gets for what it asked: default and ceiling applied. */
@@ -116,6 +120,12 @@ const STOP_GRACE_MS = 2_000;
 /** An executor that was started for a namespace's first trial waits this long for the deploy. */
 const TRIAL_KEPT_MS = 10_000;
 const MB = 1024 * 1024;
+/** A group's memory, of the node's budget. */
+const GROUP_SHARE = 1.15;
+/** What the process itself may need, beside one instance at the ceiling. */
+const GROUP_BASE_MB = 512;
+/** V8's and libuv's threads, and what goes while others come. */
+const GROUP_BASE_THREADS = 64;
 /** Of what the machine or our group has, where the configuration names no budget. */
 const MEMORY_SHARE = 0.7;
 
@@ -134,6 +144,7 @@ class NodeRuntime implements Runtime {
   readonly #meters: RuntimeMeters;
   readonly #journal: UsageJournal;
   readonly #spares: SpareExecutors;
+  readonly #groups: ControlGroups;
   readonly #trials: TrialQueue;
   readonly #over = new AbortController();
   #memory: MemoryBudget | undefined;
@@ -150,7 +161,14 @@ class NodeRuntime implements Runtime {
       clock: options.clock,
       withUser: (run) => this.#spares.withUser(run),
     });
+    this.#groups = new ControlGroups({
+      files: groupFiles,
+      pid: process.pid,
+      prefix: `popmesh-${sha256(Buffer.from(resolve(options.directory))).slice(0, 8)}-`,
+      clock: options.clock,
+    });
     this.#spares = new SpareExecutors({
+      groups: this.#groups,
       root: join(options.directory, 'executors'),
       codeRoot: join(options.directory, 'code'),
       config: this.#config,
@@ -192,9 +210,22 @@ class NodeRuntime implements Runtime {
     await this.#journal.start();
     const budgetMb = this.#config.memoryBudgetMb;
     const machineBytes = (await memoryLimitBytes(readText)) ?? totalmem();
-    this.#memory = new MemoryBudget(budgetMb > 0 ? budgetMb * MB : machineBytes * MEMORY_SHARE);
+    const budgetBytes = budgetMb > 0 ? budgetMb * MB : machineBytes * MEMORY_SHARE;
+    this.#memory = new MemoryBudget(budgetBytes);
+    await this.#openGroups(budgetBytes);
     await this.#spares.start();
     this.#sweeper.soon();
+  }
+
+  /** Above what the budget asks executors to give back, so that the kernel ends one only that does not. */
+  async #openGroups(budgetBytes: number): Promise<void> {
+    const { logger } = this.#options;
+    const leastBytes = (this.#config.limits.memoryMb.ceiling + GROUP_BASE_MB) * MB;
+    await this.#groups.open({
+      memoryBytesMax: Math.round(Math.max(leastBytes, budgetBytes * GROUP_SHARE)),
+      threadsMax: GROUP_BASE_THREADS + 2 * this.#config.workersMax,
+    });
+    logger.info('control groups of executors', { groups: this.#groups.description });
   }
 
   stop(): Promise<void> {
@@ -348,6 +379,10 @@ class NodeRuntime implements Runtime {
 
   spareExecutors(): number[] {
     return this.#spares.pids;
+  }
+
+  controlGroups(): string {
+    return this.#groups.description;
   }
 
   load(): number {

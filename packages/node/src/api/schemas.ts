@@ -119,8 +119,22 @@ export const deployedSchema = z
         .openapi({ description: 'What keeps JetStream from it; absent where it is only slow.' }),
     }),
     routesOff,
+    warnings: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'What happened to it since its author deployed it last.' }),
   })
   .openapi('Deployed');
+
+export const noticeSchema = z
+  .object({
+    timeMs: z.number(),
+    kind: z.string().openapi({ description: '`conflict` or `rolled_back`.' }),
+    message: z.string(),
+    versions: z.array(z.int()),
+    authors: z.array(z.string()),
+  })
+  .openapi('Notice', { description: 'What the mesh did with it and nobody asked for.' });
 
 export const functionSchema = z
   .object({
@@ -136,6 +150,10 @@ export const functionSchema = z
     engine: z.string(),
     readyOn: z.array(z.string()).openapi({ description: 'Nodes that serve this revision.' }),
     routesOff,
+    olderOn: z
+      .array(z.object({ node: z.string(), version: z.int() }))
+      .openapi({ description: 'Nodes that could not, and serve an older version in its place.' }),
+    notices: z.array(noticeSchema),
   })
   .openapi('Function');
 
@@ -146,6 +164,10 @@ export const functionWithConfigSchema = functionSchema
 export const versionSchema = z
   .object({
     version: z.int(),
+    was: z
+      .int()
+      .optional()
+      .openapi({ description: 'The number it had before two sides of a split were joined.' }),
     label: z.string(),
     live: z.boolean(),
     weight: z.int(),
@@ -170,8 +192,19 @@ export const rolloutSchema = z
         state: z.enum(['ready', 'pending', 'failed', 'unreachable']),
         code: z.string().optional(),
         message: z.string().optional(),
+        servesVersion: z
+          .int()
+          .optional()
+          .openapi({ description: 'The older version that it serves in its place.' }),
       }),
     ),
+    undone: z
+      .string()
+      .optional()
+      .openapi({ description: 'No node could make it ready, and `live` went back: why.' }),
+    warnings: z
+      .array(z.string())
+      .openapi({ description: 'What happened to the function since this revision.' }),
   })
   .openapi('Rollout');
 export type Rollout = z.output<typeof rolloutSchema>;

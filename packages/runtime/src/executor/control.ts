@@ -90,8 +90,8 @@ export interface ExecutorLoad {
 export type FromExecutor =
   /** Its code is loaded and its blank workers stand. */
   | { readonly type: 'booted' }
-  /** An answer to `expect`: that is compiled, and blank workers stand with it. */
-  | { readonly type: 'ready' }
+  /** An answer to `expect`: whether that is compiled, and blank workers stand with it. */
+  | { readonly type: 'ready'; readonly made: boolean }
   | { readonly type: 'listening'; readonly address: string; readonly port: number }
   /** A first step into a component's code begins or has ended well: whom to suspect of a crash. */
   | { readonly type: 'slot'; readonly function: FunctionId; readonly state: 'starting' | 'started' }

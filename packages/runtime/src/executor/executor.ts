@@ -81,6 +81,7 @@ export class Executor {
           makeRoom: () => this.#makeRoom(),
         }),
       (directory) => this.#repairs.of(directory),
+      (directories) => this.#supply.keepOnly(this.#loader.keepOnly(directories)),
     );
     this.#dataPlane = new DataPlane({ routes: this.#routes, config, clock, random });
     this.#watch = new Watch({

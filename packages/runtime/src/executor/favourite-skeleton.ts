@@ -1,4 +1,4 @@
-import type { ComponentCode, ModuleImage } from '../worker/component-code.ts';
+import { type ComponentCode, type ModuleImage, mayBeBlank } from '../worker/component-code.ts';
 import type { DoorName } from '../worker/door.ts';
 import type { MakeReadyMessage } from '../worker/wire.ts';
 
@@ -7,6 +7,8 @@ import type { MakeReadyMessage } from '../worker/wire.ts';
  * lately. Mostly there is one, that of all JavaScript functions.
  */
 
+/** Skeletons that a blank worker did not come to an end with; the oldest goes. */
+const REFUSED_MAX = 64;
 /** Starts after which all counts are halved; what has none left is forgotten. */
 const WINDOW_STARTS = 64;
 
@@ -17,11 +19,16 @@ interface Counted {
 
 export class FavouriteSkeleton {
   readonly #counted = new Map<string, Counted>();
+  readonly #refused = new Set<string>();
+  /** By the daemon, before there was any function: for good. */
+  #expected: string | undefined;
   #starts = 0;
 
   started(code: ComponentCode, door: DoorName): void {
-    // An instance of the other door knows all of its context when it is made.
-    if (door !== 'popmesh:function') return;
+    // An instance of the other door knows all of its context when it is made; and where code of
+    // the guest runs while it is instantiated, nothing is, before a request pays for it.
+    if (door !== 'popmesh:function' || !mayBeBlank(code)) return;
+    if (this.#refused.has(code.skeleton)) return;
     const held = this.#counted.get(code.skeleton);
     const message: MakeReadyMessage = {
       type: 'make-ready',
@@ -40,7 +47,30 @@ export class FavouriteSkeleton {
 
   /** Until another one is started. */
   expect(message: MakeReadyMessage): void {
+    if (!mayBeBlank(message.code)) return;
+    this.#expected = message.code.skeleton;
     this.#counted.set(message.code.skeleton, { message, starts: 0 });
+  }
+
+  /** Not again in this process. */
+  refuse(skeleton: string): void {
+    this.#counted.delete(skeleton);
+    this.#refused.add(skeleton);
+    for (const oldest of this.#refused) {
+      if (this.#refused.size <= REFUSED_MAX) break;
+      this.#refused.delete(oldest);
+    }
+  }
+
+  /** No function has any other than these. */
+  keepOnly(skeletons: ReadonlySet<string>): void {
+    for (const skeleton of this.#counted.keys()) {
+      if (skeleton !== this.#expected && !skeletons.has(skeleton)) this.#counted.delete(skeleton);
+    }
+  }
+
+  has(skeleton: string): boolean {
+    return this.#counted.has(skeleton);
   }
 
   get message(): MakeReadyMessage | undefined {

@@ -51,17 +51,19 @@ function boot({ config }: ExecutorBoot): WorkerSupply {
     workersMax: config.workersMax,
     heapMb: config.workerHeapMb,
     cores: availableParallelism(),
+    clock,
   });
 }
 
 /** Compiled, and the blank workers made ready for it: the platform's share of a first request. */
 async function expect(code: SkeletonCode): Promise<void> {
+  let made = false;
   try {
-    await supply?.expect(await loader.makeReady(code));
+    made = (await supply?.expect(await loader.makeReady(code))) === true;
   } catch {
     // Whoever needs it finds out why.
   }
-  void send({ type: 'ready' });
+  void send({ type: 'ready', made });
 }
 
 process.on('message', (message: ToExecutor) => {

@@ -3,6 +3,7 @@ import { PopmeshError } from '@popmesh/contracts';
 import { GLUE_FILE } from '../prepare/generate-options.ts';
 import { SOURCE_MAP_FILE } from '../prepare/source-map.ts';
 import { type PreparedManifest, readManifest } from '../prepare/store.ts';
+import { engineOf } from '../supervise/engines.ts';
 import type { ComponentCode, GlueText, ModuleImage } from '../worker/component-code.ts';
 import type { KeepMessage, MakeReadyMessage } from '../worker/wire.ts';
 import { isActive } from './module-facts.ts';
@@ -18,10 +19,17 @@ const { compile } = (
 
 const REASON_LENGTH_MAX = 300;
 
+export interface PreparedComponent {
+  readonly directory: string;
+  /** SHA-256 of the component that must be there. */
+  readonly digest: string;
+}
+
 interface Skeleton {
   readonly glue: GlueText;
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
   readonly active: ReadonlySet<string>;
+  readonly isOwnEngine: boolean;
 }
 
 /**
@@ -39,6 +47,10 @@ export class ModuleLoader {
   static readonly imageBytesMax = 64 * 1024 * 1024;
   readonly #loaded = new Map<string, Promise<ComponentCode>>();
   readonly #skeletons = new Map<string, Promise<Skeleton>>();
+  /** By directory, of what has been loaded and is deployed. */
+  readonly #skeletonOf = new Map<string, string>();
+  /** What the process was told to expect before it was anybody's. */
+  #expected: string | undefined;
   /** Those whose images are in memory, the one used last at the end. */
   readonly #withImages = new Map<ComponentCode, number>();
   readonly #prefetch: Prefetch;
@@ -51,11 +63,12 @@ export class ModuleLoader {
     this.#prefetch = new Prefetch(whenQuiet);
   }
 
-  async load(directory: string): Promise<ComponentCode> {
+  /** Throws `digest_mismatch` where the folder holds another component than this. */
+  async load({ directory, digest }: PreparedComponent): Promise<ComponentCode> {
     const code = await touch(
       this.#loaded,
       directory,
-      () => this.#load(directory),
+      () => this.#load(directory, digest),
       (oldest) => this.#forget(oldest),
     );
     const imageBytes = this.#withImages.get(code);
@@ -101,7 +114,8 @@ export class ModuleLoader {
   /** Before it is known whose process this will be: what its functions have in common, most likely. */
   async makeReady({ door, files, images }: SkeletonCode): Promise<MakeReadyMessage> {
     const digest = skeletonDigest(door, files);
-    const skeleton = await touch(this.#skeletons, digest, () => this.#compile(files));
+    this.#expected = digest;
+    const skeleton = await touch(this.#skeletons, digest, () => this.#compile(files, true));
     const blank = { path: '', sizeBytes: 0, sha256: '', segments: [] };
     const code = {
       ...skeleton,
@@ -116,14 +130,22 @@ export class ModuleLoader {
     return { type: 'make-ready', door, code };
   }
 
-  /** Forgets what no deployment uses any more. */
-  keepOnly(directories: ReadonlySet<string>): void {
+  /** Forgets what no deployment uses any more; the skeletons that are left. */
+  keepOnly(directories: ReadonlySet<string>): ReadonlySet<string> {
     this.#prefetch.keepOnly(directories);
     for (const [directory, loading] of this.#loaded) {
       if (directories.has(directory)) continue;
       this.#loaded.delete(directory);
       this.#forget(loading);
     }
+    for (const directory of this.#skeletonOf.keys()) {
+      if (!directories.has(directory)) this.#skeletonOf.delete(directory);
+    }
+    const left = new Set(this.#skeletonOf.values());
+    for (const digest of this.#skeletons.keys()) {
+      if (digest !== this.#expected && !left.has(digest)) this.#skeletons.delete(digest);
+    }
+    return left;
   }
 
   #forget(loading: Promise<ComponentCode>): void {
@@ -139,20 +161,23 @@ export class ModuleLoader {
     for (const { memory } of code.images) delete memory?.bytes;
   }
 
-  async #load(directory: string): Promise<ComponentCode> {
+  async #load(directory: string, component: string): Promise<ComponentCode> {
     const ready = this.#prefetch.take(directory);
     const manifest = ready?.manifest ?? (await readManifest(directory));
+    if (manifest.digest !== component) {
+      throw new PopmeshError('digest_mismatch', 'A prepared component is not the one that it was');
+    }
     const common = commonFiles(manifest);
     const digest = skeletonDigest(manifest.door, common);
-    const { glue, modules, active } = await touch(this.#skeletons, digest, async () =>
-      this.#compile(await readCommon(directory, common)),
+    this.#skeletonOf.set(directory, digest);
+    const isOwnEngine = engineOf(manifest.skeleton) !== undefined;
+    const skeleton = await touch(this.#skeletons, digest, async () =>
+      this.#compile(await readCommon(directory, common), isOwnEngine),
     );
     const hasMap = manifest.files.some(({ name }) => name === SOURCE_MAP_FILE);
     const code: ComponentCode = {
+      ...skeleton,
       skeleton: digest,
-      glue,
-      modules,
-      active,
       images: imagesOf(directory, manifest),
       sourceMap: hasMap ? join(directory, SOURCE_MAP_FILE) : undefined,
     };
@@ -160,7 +185,7 @@ export class ModuleLoader {
     return code;
   }
 
-  async #compile(files: SkeletonCode['files']): Promise<Skeleton> {
+  async #compile(files: SkeletonCode['files'], isOwnEngine: boolean): Promise<Skeleton> {
     const modules = new Map<string, WebAssembly.Module>();
     const active = new Set<string>();
     try {
@@ -181,7 +206,7 @@ export class ModuleLoader {
     }
     const glue = files.find(({ name }) => name === GLUE_FILE);
     const source = Buffer.from(glue?.bytes ?? '').toString('utf8');
-    return { glue: { digest: glue?.sha256 ?? '', source }, modules, active };
+    return { glue: { digest: glue?.sha256 ?? '', source }, modules, active, isOwnEngine };
   }
 }
 

@@ -39,15 +39,18 @@ export class RoutingTable {
   readonly #loader: ModuleLoader;
   readonly #createPool: CreatePool;
   readonly #repair: (directory: string) => Promise<void>;
+  readonly #keepOnly: (directories: ReadonlySet<string>) => void;
 
   constructor(
     loader: ModuleLoader,
     createPool: CreatePool,
     repair: (directory: string) => Promise<void>,
+    keepOnly: (directories: ReadonlySet<string>) => void,
   ) {
     this.#loader = loader;
     this.#createPool = createPool;
     this.#repair = repair;
+    this.#keepOnly = keepOnly;
   }
 
   /** The version that answers, undefined for a function that is not here. */
@@ -152,7 +155,7 @@ export class RoutingTable {
     return this.#createPool({
       function: id,
       target,
-      load: () => this.#load(target.directory),
+      load: () => this.#load(target),
       keep: (code, message) => this.#loader.keep(code, message),
       repair: () => this.#repair(target.directory),
       ...more,
@@ -160,15 +163,15 @@ export class RoutingTable {
   }
 
   /** Files that are not as they were prepared are made again, and never run. */
-  async #load(directory: string): Promise<ComponentCode> {
+  async #load(target: PlannedTarget): Promise<ComponentCode> {
     try {
-      return await this.#loader.load(directory);
+      return await this.#loader.load(target);
     } catch (error) {
       if (!(error instanceof PopmeshError) || error.code !== 'digest_mismatch') throw error;
-      await this.#repair(directory).catch(() => {
+      await this.#repair(target.directory).catch(() => {
         throw error;
       });
-      return await this.#loader.load(directory);
+      return await this.#loader.load(target);
     }
   }
 
@@ -178,7 +181,7 @@ export class RoutingTable {
       void pool.retire().then(() => {
         this.#leaving.delete(pool);
         const used = new Set([...this.pools()].map((it) => it.options.target.directory));
-        this.#loader.keepOnly(used);
+        this.#keepOnly(used);
       });
     }
   }

@@ -22,7 +22,13 @@ describe('a pool of slots', () => {
   before(async () => {
     harness = await Harness.start();
     prepared = await harness.prepare(await buildGuest());
-    supply = new WorkerSupply({ spares: 0, workersMax: 2, heapMb: 64, cores: 2 });
+    supply = new WorkerSupply({
+      spares: 0,
+      workersMax: 2,
+      heapMb: 64,
+      cores: 2,
+      clock: testClock,
+    });
   });
   after(async () => {
     await supply.close();
@@ -62,7 +68,7 @@ describe('a pool of slots', () => {
   test('says whose code it is before that is compiled, and when it is over, however it ends', async () => {
     const whole = ['enter', 'starting', 'load', 'started', 'leave'];
     const loader = new ModuleLoader();
-    const works = () => loader.load(prepared.directory);
+    const works = () => loader.load(prepared);
     const fails = () => Promise.reject(new Error('it does not compile'));
     let order: string[] = [];
     const good = pool(order, works);

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import type { Batch, MakeReadyMessage, WorkerReply } from '../worker/wire.ts';
+import type { Clock } from '@popmesh/contracts';
+import type { MakeReadyMessage } from '../worker/wire.ts';
 import { FavouriteSkeleton } from './favourite-skeleton.ts';
+import { MAKING_READY, type MakingReadyLimits, watchMakingReady } from './making-ready.ts';
 
 /**
  * Worker threads, with blank ones made ahead so that a cold start does not wait for a
@@ -14,6 +16,8 @@ export interface WorkerSupplyOptions {
   readonly heapMb: number;
   /** Threads that can run at the same time. */
   readonly cores: number;
+  readonly clock: Pick<Clock, 'setTimer' | 'monotonic'>;
+  readonly makingReady?: MakingReadyLimits;
 }
 
 /**
@@ -32,7 +36,11 @@ interface Spare {
   readonly worker: Worker;
   /** The skeleton it was made ready for. */
   skeleton: string | undefined;
+  /** With whether it came to its end. */
+  making: Promise<boolean>;
 }
+
+const NOT_ASKED = Promise.resolve(false);
 
 export class WorkerSupply {
   readonly #options: WorkerSupplyOptions;
@@ -77,14 +85,22 @@ export class WorkerSupply {
   }
 
   /**
-   * Blank workers are made ready for it, until another skeleton is started more. Resolves when
-   * they are.
+   * Blank workers are made ready for it, until another skeleton is started more. Resolves with
+   * whether they are.
    */
-  async expect(message: MakeReadyMessage): Promise<void> {
+  async expect(message: MakeReadyMessage): Promise<boolean> {
     this.favourite.expect(message);
-    const made = this.#spares.map(({ worker }) => madeReady(worker));
     this.refill();
-    await Promise.all(made);
+    const made = await Promise.all(this.#spares.map(({ making }) => making));
+    return made.every((it) => it);
+  }
+
+  /** No function has any other than these: what was made ready for those goes with them. */
+  keepOnly(skeletons: ReadonlySet<string>): void {
+    this.favourite.keepOnly(skeletons);
+    for (const { skeleton, worker } of this.#spares) {
+      if (skeleton !== undefined && !this.favourite.has(skeleton)) void worker.terminate();
+    }
   }
 
   async close(): Promise<void> {
@@ -128,29 +144,22 @@ export class WorkerSupply {
     while (this.#spares.length < this.#options.spares) {
       const worker = this.#create();
       if (worker === undefined) break;
-      this.#spares.push({ worker, skeleton: undefined });
+      this.#spares.push({ worker, skeleton: undefined, making: NOT_ASKED });
     }
     const { message } = this.favourite;
     if (message === undefined) return;
     for (const spare of this.#spares) {
       if (spare.skeleton !== undefined) continue;
+      spare.making = this.#makeReady(spare.worker, message);
       spare.skeleton = message.code.skeleton;
-      spare.worker.postMessage(message);
     }
   }
-}
 
-/** Or gone. */
-const madeReady = (worker: Worker): Promise<void> =>
-  new Promise((resolve) => {
-    const over = (): void => {
-      worker.off('message', onMessage);
-      resolve();
-    };
-    const onMessage = (said: Batch | WorkerReply): void => {
-      // One that was taken meanwhile was made ready before it was loaded.
-      if (!Array.isArray(said)) over();
-    };
-    worker.on('message', onMessage);
-    worker.once('exit', over);
-  });
+  async #makeReady(worker: Worker, message: MakeReadyMessage): Promise<boolean> {
+    const { clock, makingReady = MAKING_READY } = this.#options;
+    worker.postMessage(message);
+    if (await watchMakingReady(worker, clock, makingReady)) return true;
+    this.favourite.refuse(message.code.skeleton);
+    return false;
+  }
+}

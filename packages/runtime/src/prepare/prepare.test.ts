@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { PopmeshError } from '@popmesh/contracts';
 import { type RuntimeConfigInput, runtimeConfigSchema } from '../config.ts';
 import { component, handleExport, imports } from '../testing/component-bytes.ts';
-import { buildGuest } from '../testing/guests.ts';
+import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { digestOf, testClock, testRandom } from '../testing/harness.ts';
 import { GLUE_FILE } from './generate-options.ts';
 import { Preparer, preparedSuffix } from './preparer.ts';
@@ -200,7 +200,7 @@ describe('preparing', () => {
       await writeFile(file, bytes);
     }
     // Nothing is wrong with it now, so nothing goes.
-    await store.removeDamaged(prepared.directory);
+    await store.removeDamaged(prepared.directory, prepared.digest);
     assert.ok((await loadPrepared(prepared.directory)).manifest);
     for (const name of await readdir(prepared.directory)) {
       await rm(join(prepared.directory, name));
@@ -271,11 +271,11 @@ describe('preparing', () => {
       }
     };
     class Watched extends PreparedStore {
-      override removeDamaged(directory: string): Promise<void> {
-        return alone('a repair', () => super.removeDamaged(directory));
+      override removeDamaged(...args: Parameters<PreparedStore['removeDamaged']>) {
+        return alone('a repair', () => super.removeDamaged(...args));
       }
-      override find(key: string): ReturnType<PreparedStore['find']> {
-        return alone('a look', () => super.find(key));
+      override find(...args: Parameters<PreparedStore['find']>) {
+        return alone('a look', () => super.find(...args));
       }
       override write(...args: Parameters<PreparedStore['write']>) {
         return alone('a write', () => super.write(...args));
@@ -301,6 +301,23 @@ describe('preparing', () => {
     assert.equal(it.transpiled, 1);
   });
 
+  test('files of another component in its place are made again, and never handed out', async () => {
+    const { preparer: it } = await preparer('swapped');
+    const other = await it.prepare(artifact(await buildGuest(countingGuest('b'))), 64, never);
+    const mine = { ...artifact(guest), isLasting: true };
+    const { directory } = await it.prepare(mine, 64, never);
+    const swap = async (): Promise<void> => {
+      await rm(directory, { recursive: true });
+      await cp(other.directory, directory, { recursive: true });
+    };
+    await swap();
+    await it.prepare(mine, 64, never);
+    assert.equal((await loadPrepared(directory)).manifest.digest, mine.digest);
+    await swap();
+    await it.repair(directory, never);
+    assert.equal((await loadPrepared(directory)).manifest.digest, mine.digest);
+  });
+
   test('what another version prepared goes at the next start', async () => {
     const { store, preparer: it } = await preparer('versions');
     const prepared = await it.prepare(artifact(guest), 64, never);
@@ -317,7 +334,7 @@ describe('preparing', () => {
     await store.open();
     assert.deepEqual(await readdir(join(root, 'crash')), ['shared']);
     await writeFile(join(root, 'crash', 'torn'), '');
-    assert.equal(await store.find('torn'), undefined);
+    assert.equal(await store.find('torn', ''), undefined);
     assert.equal(MANIFEST_FILE, 'manifest.json');
   });
 

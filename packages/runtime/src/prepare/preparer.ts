@@ -29,6 +29,10 @@ export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARAT
 /** Of the glue, which every worker reads: a Rust component has 0.8 MB, a Python one 2.3 MB. */
 const GLUE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What keys of components begin with. */
+const DIGEST_LENGTH = 64;
+const digestOfKey = (key: string): string => key.slice(0, DIGEST_LENGTH);
+
 /** Components of which is remembered how to get them again. */
 const KNOWN_MAX = 50_000;
 
@@ -36,6 +40,8 @@ type Usable = Pick<Transpiled, 'files' | 'imports'>;
 interface Made {
   readonly transpiled: Usable;
   readonly images: readonly PlacedImage[];
+  /** SHA-256 of what was transpiled, where that was the skeleton. */
+  readonly skeleton?: string;
 }
 
 export interface Artifact {
@@ -112,7 +118,7 @@ export class Preparer {
       if (busy === undefined) break;
       await busy.catch(() => {});
     }
-    const removing = this.#store.removeDamaged(directory);
+    const removing = this.#store.removeDamaged(directory, digestOfKey(key));
     this.#removing.set(key, removing);
     await removing.finally(() => this.#removing.delete(key));
   }
@@ -162,7 +168,7 @@ export class Preparer {
   ): Promise<Prepared> {
     const directory = this.#store.directoryOf(key);
     await this.#removing.get(key)?.catch(() => {});
-    const held = await this.#store.find(key);
+    const held = await this.#store.find(key, artifact.digest);
     // What loads an upload holds all its bytes, and is not kept when it is prepared first.
     if (held !== undefined || artifact.isLasting === true) {
       this.#remember(key, artifact, memoryMb);
@@ -176,7 +182,7 @@ export class Preparer {
     }
     const facts = checkComponent(bytes, { componentBytesMax: this.#config.componentBytesMax });
     const { door } = facts;
-    const { transpiled, images } =
+    const { transpiled, images, skeleton } =
       (await this.#bySkeleton(bytes, facts, memoryMb, signal)) ??
       (await this.#inFull(bytes, facts, signal));
     const imagePages = new Map<string, number>();
@@ -196,6 +202,7 @@ export class Preparer {
         digest: artifact.digest,
         door,
         memoryMb,
+        skeleton,
         imports: transpiled.imports,
         images: images.map(({ prepared }) => prepared),
       },
@@ -237,7 +244,7 @@ export class Preparer {
     try {
       const transpiled = await flight;
       const images = placeImages(skeleton, transpiled.files);
-      return images === undefined ? undefined : { transpiled, images };
+      return images === undefined ? undefined : { transpiled, images, skeleton: digest };
     } catch (caught) {
       const { code, details } = PopmeshError.from(caught);
       if (code !== 'invalid_component' || details.limit !== undefined) throw caught;
@@ -253,13 +260,13 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<Usable> {
     const key = `skeleton-${digest}-${preparedSuffix(this.#jcoVersion)}`;
-    if ((await this.#store.find(key)) !== undefined) {
+    if ((await this.#store.find(key, digest)) !== undefined) {
       const directory = this.#store.directoryOf(key);
       try {
         const { manifest, files } = await loadPrepared(directory);
         return { files, imports: manifest.imports };
       } catch {
-        await this.#store.removeDamaged(directory);
+        await this.#store.removeDamaged(directory, digest);
       }
     }
     const { files, imports } = await this.#transpile(component, facts, signal);

@@ -2,6 +2,7 @@ import { ByteReader } from '../check/bytes.ts';
 import { sectionOf } from './encode-sections.ts';
 import { type ModuleImage, takeModuleImage } from './module-image.ts';
 import { isSourceMap } from './source-map.ts';
+import { sha256 } from './store.ts';
 
 /**
  * A component without what makes it this one function: the skeleton that it shares with all
@@ -53,4 +54,14 @@ function withoutImages(
     else if (!(id === CUSTOM && outermost && isSourceMap(body))) parts.push(whole);
   }
   return Buffer.concat(parts);
+}
+
+/** What names a component's engine (supervise/engines.ts), and how large its memory begins. */
+export function skeletonOf(
+  component: Uint8Array,
+): { readonly digest: string; readonly memoryPages: number } | undefined {
+  const skeleton = takeSkeleton(component);
+  const pages = skeleton?.modules.flatMap(({ image }) => image.memory?.pages ?? []);
+  if (skeleton === undefined || pages === undefined) return undefined;
+  return { digest: sha256(skeleton.component), memoryPages: Math.min(...pages) };
 }

@@ -66,7 +66,7 @@ describe('the prepared components that nobody serves', () => {
       await write(store, key);
       await used(store, key, 10 + at);
     }
-    assert.ok(await store.find('a'));
+    assert.ok(await store.find('a', 'a'));
     store.letGo('a');
     await store.sweep(nobody, 12_500);
     assert.deepEqual(await kept(path), ['a']);
@@ -121,7 +121,7 @@ describe('the prepared components that nobody serves', () => {
       // Asked for at another moment of the sweep each time.
       const sweeping = store.sweep(nobody, 0);
       for (let turn = 0; turn < round; turn++) await stat(root);
-      const found = await store.find('a');
+      const found = await store.find('a', 'a');
       if (found !== undefined) assert.ok((await loadPrepared(store.directoryOf('a'))).manifest);
       await sweeping;
       const still = await stat(store.directoryOf('a')).catch(() => undefined);

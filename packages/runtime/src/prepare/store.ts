@@ -52,6 +52,8 @@ export interface PreparedManifest {
   readonly digest: string;
   readonly door: DoorName;
   readonly memoryMb: number;
+  /** SHA-256 of the component without its images, where it has any (skeleton.ts). */
+  readonly skeleton?: string | undefined;
   readonly imports: readonly string[];
   readonly images: readonly PreparedImage[];
   readonly files: readonly PreparedFile[];
@@ -170,10 +172,11 @@ export class PreparedStore {
   }
 
   /**
-   * The verified manifest, undefined when it or a file of it is not there. A damaged folder is
-   * taken away. What the other files hold is looked at by who loads them.
+   * The verified manifest, undefined when it or a file of it is not there, or it is not of the
+   * component with this digest. A damaged folder is taken away. What the other files hold is
+   * looked at by who loads them.
    */
-  async find(key: string): Promise<PreparedManifest | undefined> {
+  async find(key: string, digest: string): Promise<PreparedManifest | undefined> {
     this.want(key);
     await this.#leaving.get(key)?.catch(() => {});
     const directory = this.directoryOf(key);
@@ -182,7 +185,7 @@ export class PreparedStore {
     const there = new Set(names);
     try {
       const manifest = await readManifest(directory);
-      if (manifest.files.every(({ file }) => there.has(file))) {
+      if (manifest.digest === digest && manifest.files.every(({ file }) => there.has(file))) {
         await this.#touch(directory);
         return manifest;
       }
@@ -225,12 +228,13 @@ export class PreparedStore {
   }
 
   /**
-   * Something in it was found damaged: if its files are not as written they go, and what they
-   * share with others, so that it is made again by the next `prepare`.
+   * Something in it was found damaged: if its files are not as written, or another component's,
+   * they go, and what they share with others, so that it is made again by the next `prepare`.
    */
-  async removeDamaged(directory: string): Promise<void> {
+  async removeDamaged(directory: string, digest: string): Promise<void> {
     try {
-      await loadPrepared(directory);
+      const { manifest } = await loadPrepared(directory);
+      if (manifest.digest !== digest) throw damaged(directory, 'another component');
     } catch {
       await this.#discard(directory);
       for (const name of await readdir(this.#shared)) {

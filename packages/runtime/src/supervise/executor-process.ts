@@ -79,13 +79,13 @@ export class ExecutorProcess {
     return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   }
 
-  /** Makes a blank one ready for that; resolves with whether it is, with no when it ended before. */
-  expect(code: SkeletonCode): Promise<boolean> {
+  /** Makes a blank one ready for that; resolves with what came of it. */
+  expect(code: SkeletonCode): Promise<'ready' | 'refused' | 'ended'> {
     return new Promise((resolve) => {
       this.child.on('message', (message: FromExecutor) => {
-        if (message.type === 'ready') resolve(true);
+        if (message.type === 'ready') resolve(message.made ? 'ready' : 'refused');
       });
-      void this.whenEnded.then(() => resolve(false));
+      void this.whenEnded.then(() => resolve('ended'));
       this.send({ type: 'expect', code });
     });
   }

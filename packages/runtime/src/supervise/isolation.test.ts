@@ -88,8 +88,10 @@ describe('what an executor can read, and as whom it runs', () => {
 
   test('and as far as the kernel goes', { skip }, async () => {
     const [own = '', other = ''] = await staged();
-    const { uid } = await stat(join(own, '../..'));
-    const { uid: otherUid } = await stat(join(other, '../..'));
+    // The folder is the daemon's, and its group the executor's.
+    const { uid: owner, gid: uid } = await stat(join(own, '../..'));
+    const { gid: otherUid } = await stat(join(other, '../..'));
+    assert.equal(owner, 0);
     assert.notEqual(uid, otherUid);
     const prepared = join(harness.directory, 'prepared');
     const component = (await readdir(prepared)).find((name) => own.includes(name)) ?? '';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
@@ -8,6 +8,7 @@ import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import { runtimeConfigSchema } from '../config.ts';
 import { type PlannedTarget, planFunction } from '../plan.ts';
 import type { Prepared } from '../prepare/preparer.ts';
+import { MANIFEST_FILE, readManifest, sha256 } from '../prepare/store.ts';
 import { buildGuest, countingGuest } from '../testing/guests.ts';
 import { Harness, testClock, testRandom } from '../testing/harness.ts';
 import { poison } from '../testing/poison.ts';
@@ -72,6 +73,12 @@ describe('a blank executor process', () => {
   const ranIn = async (target: PlannedTarget, ...namespaces: string[]): Promise<void> => {
     for (const namespace of namespaces) await spares.ran(namespace, target);
   };
+  /** As if it had been built with an engine that is on nobody's list. */
+  async function withAnotherEngine({ directory }: Prepared): Promise<void> {
+    const manifest = await readManifest(directory);
+    const line = JSON.stringify({ ...manifest, skeleton: 'f'.repeat(64) });
+    await writeFile(join(directory, MANIFEST_FILE), `${line}\n${sha256(Buffer.from(line))}\n`);
+  }
   /** Whether one that is taken had compiled anything before it became anybody's. */
   async function takenIsReady(): Promise<boolean> {
     await another();
@@ -98,6 +105,24 @@ describe('a blank executor process', () => {
     assert.equal(await takenIsReady(), true);
     // So are those that come later.
     assert.equal(await takenIsReady(), true);
+  });
+
+  test('is made ready for no engine but those on the list, whoever runs it', async () => {
+    const prepared = await harness.prepare(await buildGuest(countingGuest('of another engine')));
+    await withAnotherEngine(prepared);
+    await another();
+    await ranIn(targetOf(prepared), 'one', 'two', 'three');
+    assert.equal(await takenIsReady(), false);
+  });
+
+  test('forgets an engine with the last function that has it', async () => {
+    await another();
+    await ranIn(good, 'one', 'two');
+    assert.equal(await takenIsReady(), true);
+    spares.keepOnly('one', new Set());
+    // The one that stands was made ready before.
+    await spares.gone(await spares.take());
+    assert.equal(await takenIsReady(), false);
   });
 
   test('that ends while it is made ready was the last one for that', async () => {

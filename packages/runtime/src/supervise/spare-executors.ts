@@ -5,6 +5,7 @@ import type { RuntimeConfig } from '../config.ts';
 import type { PlannedTarget } from '../plan.ts';
 import { jcoFolders } from '../prepare/jco-location.ts';
 import { type CodeImage, codeImage } from './code-image.ts';
+import type { ControlGroups, ExecutorGroup } from './control-groups.ts';
 import { codePaths } from './executor-flags.ts';
 import { EXECUTOR_ENTRY, ExecutorProcess, isKill } from './executor-process.ts';
 import { closedPath, type ExecutorUser, ExecutorUsers } from './executor-user.ts';
@@ -25,6 +26,8 @@ export interface SpareExecutorsOptions {
   /** Holds their code. */
   readonly codeRoot: string;
   readonly config: RuntimeConfig;
+  /** Of the kernel, for each process one; opened by whoever made them. */
+  readonly groups?: Pick<ControlGroups, 'hold'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,6 +42,7 @@ const FAILED_BOOTS_MAX = 2;
 export class SpareExecutors {
   readonly #options: SpareExecutorsOptions;
   readonly #spares: ExecutorProcess[] = [];
+  readonly #groups = new WeakMap<ExecutorProcess, ExecutorGroup>();
   /** Processes on their way in and out, which `stop` waits for. */
   readonly #moving = new Set<Promise<unknown>>();
   readonly #abort = new AbortController();
@@ -53,7 +57,7 @@ export class SpareExecutors {
 
   constructor(options: SpareExecutorsOptions) {
     this.#options = options;
-    this.#expectations = new Expectations(options.logger);
+    this.#expectations = new Expectations(options.clock, options.logger);
     const { executorRestartMs, executorRestartMaxMs } = options.config;
     this.#restarts = new RestartPolicy({ firstMs: executorRestartMs, maxMs: executorRestartMaxMs });
   }
@@ -108,6 +112,7 @@ export class SpareExecutors {
   async #end(process: ExecutorProcess): Promise<void> {
     if (!process.hasEnded) process.child.kill('SIGKILL');
     await process.whenEnded;
+    await this.#groups.get(process)?.remove();
     await process.stage.remove().catch(() => {});
     if (process.user !== undefined) this.#users?.release(process.user);
   }
@@ -116,6 +121,11 @@ export class SpareExecutors {
   async ran(namespace: string, target: PlannedTarget): Promise<void> {
     if (!(await this.#expectations.ran(namespace, target)) || this.#stopped) return;
     for (const spare of this.#spares) void this.#track(this.#makeReady(spare));
+  }
+
+  /** A namespace serves these components and no others: of the rest nothing is expected any more. */
+  keepOnly(namespace: string, directories: ReadonlySet<string>): void {
+    this.#expectations.keepOnly(namespace, directories);
   }
 
   #makeReady(spare: ExecutorProcess): Promise<void> {
@@ -162,7 +172,9 @@ export class SpareExecutors {
       const stage = await Stage.create(path, user);
       const image = await this.#image;
       if (this.#stopped) throw stopping();
-      return new ExecutorProcess({ stage, user, config, image, logger });
+      const made = new ExecutorProcess({ stage, user, config, image, logger });
+      await this.#hold(made);
+      return made;
     } catch (cause) {
       await rm(path, { recursive: true, force: true });
       if (user !== undefined) this.#users?.release(user);
@@ -171,6 +183,13 @@ export class SpareExecutors {
       this.#giveUpUsers(String(cause));
       return await this.#create();
     }
+  }
+
+  /** Before it is anybody's. */
+  async #hold(made: ExecutorProcess): Promise<void> {
+    const { pid } = made.child;
+    const group = pid === undefined ? undefined : await this.#options.groups?.hold(pid);
+    if (group !== undefined) this.#groups.set(made, group);
   }
 
   #refillIn(ms: number): void {

@@ -1,13 +1,36 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { codePaths } from './executor-flags.ts';
+import { closedPath } from './executor-user.ts';
 import { Stage } from './stage.ts';
 
 /** As many as show whether two that change one folder at a time are in each other's way. */
 const FILES = 60;
 const LONG_MS = 3_600_000;
+const USER = { uid: 61_498, gid: 61_498 };
+const OTHER_USER = { uid: 61_499, gid: 61_499 };
+const JAILBREAK = fileURLToPath(new URL('../testing/jailbreak.ts', import.meta.url));
+const isRoot = process.getuid?.() === 0;
+const closed = isRoot
+  ? await closedPath([process.execPath, JAILBREAK, tmpdir(), ...codePaths()])
+  : undefined;
+const skip = (!isRoot && 'needs root') || (closed !== undefined && `${closed} is closed to others`);
 
 describe('the private folder of an executor', () => {
   let root: string;
@@ -67,5 +90,42 @@ describe('the private folder of an executor', () => {
     assert.equal(await count(join(next.path, basename(directory))), FILES);
     await stage.remove();
     assert.equal(await count(join(next.path, basename(directory))), FILES);
+  });
+
+  test('where something else stands in its way nothing is put there, nor changed', async () => {
+    const directory = await component('wanted');
+    const elsewhere = join(root, 'elsewhere');
+    await mkdir(elsewhere, { mode: 0o700 });
+    await symlink(elsewhere, join(stage.path, 'wanted'));
+    await assert.rejects(stage.add(directory), { code: 'storage_failed' });
+    await rename(stage.path, join(root, 'away'));
+    await symlink(elsewhere, stage.path);
+    await assert.rejects(stage.add(await component('more')), { code: 'storage_failed' });
+    assert.equal(await count(elsewhere), 0);
+    assert.equal((await stat(elsewhere)).mode & 0o777, 0o700);
+  });
+
+  test('with the user of the executor nothing of it can be changed', { skip }, async () => {
+    await chmod(root, 0o711);
+    const own = await Stage.create(join(root, 'own'), USER);
+    const directory = await component('held');
+    const elsewhere = await component('elsewhere');
+    await chmod(elsewhere, 0o700);
+    const staged = await own.add(directory);
+    const attack = async (path: string): Promise<unknown> => {
+      const args = [path, basename(directory), 'file-0', elsewhere];
+      const child = fork(JAILBREAK, args, { ...USER, env: {} });
+      const [possible] = await once(child, 'message');
+      return possible;
+    };
+    assert.deepEqual(await attack(own.path), ['read']);
+    // As before for those that take it over, with what was there.
+    const next = await Stage.create(join(root, 'next'), OTHER_USER);
+    await next.inherit(own);
+    assert.deepEqual(await attack(next.path), [], 'it is another process that reads it now');
+    const again = await next.add(await component('later'));
+    assert.equal(await count(again), FILES);
+    assert.equal(await count(join(next.path, basename(staged))), FILES);
+    assert.equal((await stat(elsewhere)).mode & 0o777, 0o700);
   });
 });

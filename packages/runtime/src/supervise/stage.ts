@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import type { ExecutorUser } from './executor-user.ts';
@@ -8,13 +8,22 @@ import type { ExecutorUser } from './executor-user.ts';
  * The private folder of one executor process: the only prepared files that it can read. Its
  * flags name the folder before anybody knows whose process it will be; the files of its
  * namespace come in later, as hard links, so a start costs no copy and the disk nothing.
- * Refused: one readable folder for all namespaces, and file contents over IPC, which every
- * cold start would wait for.
+ *
+ * It belongs to the daemon, and the executor's group may read it: whoever has broken out into an
+ * executor can put nothing in the daemon's way here, no link that leads elsewhere above all. What
+ * a step is about to go through is looked at before, nonetheless. Refused: a folder of the
+ * executor's own; one readable folder for all namespaces; and file contents over IPC, which
+ * every cold start would wait for.
  */
 
 /** A version that was replaced may still be starting; its files go this much later. */
 const UNUSED_MS = 60_000;
 const READABLE_BY_ALL = 0o644;
+/** Of the folder of one process: the daemon's, and its group's to read. */
+const OWN_MODE = 0o700;
+const GROUP_MODE = 0o750;
+/** Of the folders in it, which that one keeps others out of. */
+const INNER_MODE = 0o755;
 
 interface Entry {
   readonly linked: Promise<void>;
@@ -37,8 +46,8 @@ export class Stage {
   }
 
   static async create(path: string, user: ExecutorUser | undefined): Promise<Stage> {
-    await mkdir(path, { mode: 0o700 });
-    if (user !== undefined) await chown(path, user.uid, user.gid);
+    await mkdir(path, { mode: OWN_MODE });
+    if (user !== undefined) await openToGroup(path, user);
     return new Stage(path, user);
   }
 
@@ -76,8 +85,10 @@ export class Stage {
     from.#gone = true;
     await Promise.allSettled([...from.#entries.values()].map((entry) => entry.linked));
     await Promise.allSettled(from.#removals.values());
+    await checkFolder(from.path);
+    await checkFolder(this.path);
     await rename(from.path, this.path);
-    if (this.#user !== undefined) await chown(this.path, this.#user.uid, this.#user.gid);
+    if (this.#user !== undefined) await openToGroup(this.path, this.#user);
     [this.#entries, from.#entries] = [from.#entries, new Map()];
   }
 
@@ -118,7 +129,11 @@ export class Stage {
   async #linkAll(directory: string): Promise<void> {
     await this.#removals.get(directory)?.catch(() => {});
     const into = this.#inside(directory);
-    await mkdir(into, { recursive: true });
+    await checkFolder(this.path);
+    await mkdir(into, { mode: INNER_MODE }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await checkFolder(into);
     const files = await readdir(directory);
     if (this.#user !== undefined) await openToOthers(directory, files, into);
     await Promise.all(files.map((file) => this.#link(join(directory, file), join(into, file))));
@@ -126,22 +141,54 @@ export class Stage {
 
   async #link(from: string, to: string): Promise<void> {
     try {
-      await link(from, to);
+      await place(from, to);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') await this.#replace(from, to);
-      // Not every file system has hard links.
-      else await copyFile(from, to, constants.COPYFILE_FICLONE);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      await this.#replace(from, to);
     }
   }
 
   /** In one step, for the executor may be reading what was there. */
   async #replace(from: string, to: string): Promise<void> {
     const temporary = `${to}.new-${this.#temporaries++}`;
-    await link(from, temporary).catch(() => copyFile(from, temporary, constants.COPYFILE_FICLONE));
+    await place(from, temporary);
     await rename(temporary, to);
     // Two links of the same file are left as they are by `rename`.
     await rm(temporary, { force: true });
+  }
+}
+
+/** Where nothing is, not even a link: those are never followed. */
+async function place(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    // Not every file system has hard links.
+    await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  }
+}
+
+/** A folder and no link to one, and the daemon's own. */
+async function checkFolder(path: string): Promise<void> {
+  const found = await lstat(path);
+  if (found.isDirectory() && found.uid === process.geteuid?.()) return;
+  throw new PopmeshError('storage_failed', 'The folder of an executor is not as it was made', {
+    details: { path },
+  });
+}
+
+/** Through a handle, which leads nowhere else whatever the path becomes. */
+async function openToGroup(path: string, { gid }: ExecutorUser): Promise<void> {
+  const handle = await open(
+    path,
+    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+  );
+  try {
+    await handle.chown((await handle.stat()).uid, gid);
+    await handle.chmod(GROUP_MODE);
+  } finally {
+    await handle.close();
   }
 }
 
@@ -154,10 +201,10 @@ async function openToOthers(
   files: readonly string[],
   into: string,
 ): Promise<void> {
-  await chmod(into, 0o755);
+  await chmod(into, INNER_MODE);
   const [first] = files;
   if (first === undefined) return;
-  const { mode } = await stat(join(directory, first));
+  const { mode } = await lstat(join(directory, first));
   if ((mode & READABLE_BY_ALL) === READABLE_BY_ALL) return;
   await Promise.all(files.map((file) => chmod(join(directory, file), READABLE_BY_ALL)));
 }

@@ -121,7 +121,8 @@ export class ExecutorSupervisor {
         return;
       } catch (caught) {
         const error = PopmeshError.from(caught);
-        if (!isEnd(error) || this.#stopped || left <= 1 || this.#suspects.isPoison(id)) throw error;
+        if (isEnd(error) && this.#suspects.isPoison(id)) throw poisonError();
+        if (!isEnd(error) || this.#stopped || left <= 1) throw error;
       }
     }
   }
@@ -152,8 +153,9 @@ export class ExecutorSupervisor {
   async remove(id: FunctionId): Promise<void> {
     this.#accepted.delete(id);
     this.#recency.delete(id);
-    if (this.#process === undefined) return;
-    await this.#call({ type: 'remove', function: id }).catch(() => {});
+    if (this.#process !== undefined) {
+      await this.#call({ type: 'remove', function: id }).catch(() => {});
+    }
     this.#clean();
   }
 
@@ -288,8 +290,14 @@ export class ExecutorSupervisor {
       const error = PopmeshError.from(caught);
       if (isEnd(error)) throw error;
       this.#options.logger.error('a function cannot be served again', { function: id, error });
-      if (isWanted() && this.#accepted.delete(id)) this.#options.onLost(id, error);
+      if (isWanted()) this.#lose(id, error);
     }
+  }
+
+  #lose(id: FunctionId, error: PopmeshError): void {
+    if (!this.#accepted.delete(id)) return;
+    this.#clean();
+    this.#options.onLost(id, error);
   }
 
   /** `isWanted` is asked when its files are there: it may have been removed meanwhile. */
@@ -316,9 +324,10 @@ export class ExecutorSupervisor {
 
   /** Files of versions that nobody serves any more. */
   #clean(): void {
-    const { clock, logger } = this.#options;
+    const { clock, logger, namespace, source } = this.#options;
     const used = this.#accepted.values().flatMap(({ targets }) => targets);
     const directories = new Set(used.map(({ directory }) => directory));
+    source.keepOnly(namespace, directories);
     this.#process?.stage.keepOnly(directories, clock.monotonic()).catch((error: unknown) => {
       logger.warn('files of an old version could not be removed', { error: String(error) });
     });
@@ -402,8 +411,7 @@ export class ExecutorSupervisor {
     const killed = isKill({ code, signal });
     for (const id of this.#suspects.crashed(killed)) {
       logger.error('a function keeps ending its executor and is given up', { function: id });
-      const poison = new PopmeshError('executor_failed', 'It ends its executor when it starts');
-      if (this.#accepted.delete(id)) this.#options.onLost(id, poison);
+      this.#lose(id, poisonError());
     }
     this.#calls.failAll(endedError(code ?? signal ?? 'unknown'));
     this.#options.onEnded();
@@ -441,6 +449,12 @@ function limitOf(type: CallMessage['type'], config: RuntimeConfig): number {
 const endedError = (exit: string | number): PopmeshError =>
   new PopmeshError('executor_failed', 'The executor process ended', {
     details: { ended: true, exit },
+  });
+
+/** `poison` tells it from an executor that ended for another reason: this will happen again. */
+const poisonError = (): PopmeshError =>
+  new PopmeshError('executor_failed', 'It ends its executor when it starts', {
+    details: { poison: true },
   });
 
 const isEnd = (error: PopmeshError): boolean =>

@@ -7,7 +7,7 @@ import { buildGuest } from '../testing/guests.ts';
 import { Harness, testClock, testRandom } from '../testing/harness.ts';
 import { BlankInstance, withBlank } from './blank-instance.ts';
 import type { ComponentCode } from './component-code.ts';
-import type { DoorInstance, GuestRequest, InstanceContext } from './door.ts';
+import type { Door, DoorInstance, GuestRequest, InstanceContext } from './door.ts';
 import { functionDoor } from './function-door.ts';
 import { BytePipe } from './pipes.ts';
 import { ComponentFiles } from './prepared-files.ts';
@@ -76,7 +76,7 @@ describe('a blank instance', () => {
     harness = await Harness.start();
     const loader = new ModuleLoader();
     const load = async (source: string): Promise<ComponentCode> =>
-      loader.load((await harness.prepare(await buildGuest(source))).directory);
+      loader.load(await harness.prepare(await buildGuest(source)));
     small = await load(guest("'small'"));
     large = await load(guest("'large'.repeat(20_000).split('')"));
     assert.equal(small.skeleton, large.skeleton);
@@ -118,10 +118,36 @@ describe('a blank instance', () => {
     assert.equal(blank.fits({ ...large, skeleton: 'another' }), false);
   });
 
+  test('is not made where any module runs code, and nothing is instantiated then', async () => {
+    const code = forBlank(small);
+    assert.ok(code.active.size > 0, 'the engine is one of them, and known');
+    for (const name of code.modules.keys()) {
+      const door: Door = {
+        ...functionDoor,
+        instantiate: () => assert.fail('it was instantiated'),
+      };
+      const active = new Set([name]);
+      const strange = { ...code, active, isOwnEngine: false };
+      assert.equal(await BlankInstance.make(strange, door, testClock), undefined);
+      const favourite = new FavouriteSkeleton();
+      favourite.started({ ...small, active, isOwnEngine: false }, 'popmesh:function');
+      favourite.expect({ type: 'make-ready', door: 'popmesh:function', code: strange });
+      assert.equal(favourite.message, undefined);
+    }
+  });
+
   test('is not made where code runs after the first module with an image', async () => {
     const code = forBlank(small);
-    const last = [...code.modules.keys()].find((name) => name === 'component.core3.wasm') ?? '';
-    const active = new Set([...code.active, last]);
+    const active = new Set([...code.active, 'component.core3.wasm']);
     assert.equal(await BlankInstance.make({ ...code, active }, functionDoor, testClock), undefined);
+  });
+
+  test('holds whatever module the function that comes has an image of', async () => {
+    const code = forBlank(small);
+    const blank = await make({ ...code, images: code.images.slice(0, 1) });
+    assert.ok(code.images.length > 1 && blank.fits(small));
+    const door = withBlank(functionDoor, small, blank);
+    const first = await door.instantiate(new ComponentFiles(small), contextOf('a/small'));
+    assert.equal(await answerOf(first), 'a/small 1 5');
   });
 });

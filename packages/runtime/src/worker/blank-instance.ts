@@ -1,5 +1,5 @@
 import type { Clock } from '@popmesh/contracts';
-import type { ComponentCode } from './component-code.ts';
+import { type ComponentCode, mayBeBlank } from './component-code.ts';
 import type { Door, DoorInstance, InstanceContext, PreparedFiles } from './door.ts';
 import { glueOf } from './glue.ts';
 import { type CoreExports, isRoomFor, touchMemory, writeImage } from './memory-image.ts';
@@ -9,9 +9,13 @@ import { type CoreExports, isRoomFor, touchMemory, writeImage } from './memory-i
  * image written, no code of any guest run. A function that turns out to have this skeleton gets
  * its image written into it and begins there, 6 ms sooner.
  *
- * That is the same as writing each image when its module is instantiated only if nothing reads
- * or writes in between; so no module that runs code or writes memory while it is instantiated
- * may come after the first that has an image. Where one does there is no blank instance.
+ * Where a module runs code while it is instantiated that may wait for its image for ever; so
+ * there is no blank instance of such a component, unless its engine is the platform's own. That
+ * is known before one is made: from the modules' bytes (executor/module-facts.ts), and from the
+ * list (supervise/engines.ts). Refused: instantiating first and looking after.
+ *
+ * And writing an image late is the same as writing it when its module is instantiated only if
+ * nothing reads or writes in between: no module that does may come after the first with an image.
  */
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -34,17 +38,19 @@ export class BlankInstance {
     this.#exports = exports;
   }
 
-  /** Undefined where images may not wait. */
+  /** Undefined where images may not wait: then nothing is instantiated. */
   static async make(
     code: ComponentCode,
     door: Door,
     clock: Clock,
   ): Promise<BlankInstance | undefined> {
+    if (!mayBeBlank(code)) return undefined;
     // Whoever takes it fills the rest in before any guest runs.
     const context = { clock } as Mutable<InstanceContext>;
     const files = new BlankFiles(code);
     const instance = await door.instantiate(files, context);
-    if (!files.canWait) return undefined;
+    // Each instance of a module gets its image, and there is one place for it.
+    if (files.hasTwins || !files.canWait) return undefined;
     for (const image of code.images) touchMemory(image, files.exports.get(image.module) ?? {});
     return new BlankInstance(code.skeleton, instance, context, files.exports);
   }
@@ -53,7 +59,10 @@ export class BlankInstance {
   fits(code: ComponentCode): boolean {
     return (
       code.skeleton === this.skeleton &&
-      code.images.every((image) => isRoomFor(image, this.#exports.get(image.module) ?? {}))
+      code.images.every((image) => {
+        const exports = this.#exports.get(image.module);
+        return exports !== undefined && isRoomFor(image, exports);
+      })
     );
   }
 
@@ -67,10 +76,12 @@ export class BlankInstance {
 
 class BlankFiles implements PreparedFiles {
   readonly exports = new Map<string, CoreExports>();
+  hasTwins = false;
   canWait = true;
   readonly #code: ComponentCode;
   readonly #names = new Map<WebAssembly.Module, string>();
   readonly #withImage: ReadonlySet<string>;
+  #hasImage = false;
 
   constructor(code: ComponentCode) {
     this.#code = code;
@@ -89,9 +100,13 @@ class BlankFiles implements PreparedFiles {
   }
 
   created(module: WebAssembly.Module, exports: CoreExports): void {
-    const name = this.#names.get(module) ?? '';
-    if (this.exports.size > 0 && this.#code.active.has(name)) this.canWait = false;
-    if (this.#withImage.has(name)) this.exports.set(name, exports);
+    // Of all: which modules have an image is the function's own, and known when it comes.
+    const name = this.#names.get(module);
+    if (name === undefined) return;
+    if (this.exports.has(name)) this.hasTwins = true;
+    if (this.#hasImage && this.#code.active.has(name)) this.canWait = false;
+    if (this.#withImage.has(name)) this.#hasImage = true;
+    this.exports.set(name, exports);
   }
 }
 

@@ -40,7 +40,16 @@ export interface CommonCode {
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
   /** Those that run code, or write memory, while they are instantiated. */
   readonly active: ReadonlySet<string>;
+  /** One of the platform's own engines (supervise/engines.ts), whose code is no tenant's. */
+  readonly isOwnEngine: boolean;
 }
+
+/**
+ * Whether it may be instantiated before anybody asks for it. The platform's engine runs code
+ * when it is, too, which is known to end; a tenant's could wait for its image for ever.
+ */
+export const mayBeBlank = ({ active, isOwnEngine }: CommonCode): boolean =>
+  isOwnEngine || active.size === 0;
 
 export interface OwnCode {
   /** Names the common part by its content. */
@@ -65,6 +74,6 @@ export function withCommon(
 ): ComponentCode {
   if ('glue' in code) return code;
   if (held === undefined) throw new Error('a load message without the code');
-  const { glue, modules, active } = held;
-  return { ...code, glue, modules, active };
+  const { glue, modules, active, isOwnEngine } = held;
+  return { ...code, glue, modules, active, isOwnEngine };
 }

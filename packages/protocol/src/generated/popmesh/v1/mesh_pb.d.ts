@@ -718,6 +718,13 @@ export declare type FunctionFailure = Message<"popmesh.v1.FunctionFailure"> & {
    * @generated from field: string message = 4;
    */
   message: string;
+
+  /**
+   * The node does not try this revision again by itself.
+   *
+   * @generated from field: bool lasting = 5;
+   */
+  lasting: boolean;
 };
 
 /**

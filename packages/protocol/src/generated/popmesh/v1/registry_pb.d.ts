@@ -186,6 +186,18 @@ export declare type FunctionNotice = Message<"popmesh.v1.FunctionNotice"> & {
    * @generated from field: repeated string authors = 5;
    */
   authors: string[];
+
+  /**
+   * `rolled_back`: why, as an error code, and the change (`changed_revision`) that it undid.
+   *
+   * @generated from field: string code = 6;
+   */
+  code: string;
+
+  /**
+   * @generated from field: uint64 revision = 7;
+   */
+  revision: bigint;
 };
 
 /**

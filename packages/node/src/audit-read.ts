@@ -1,0 +1,137 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { PopmeshError } from '@popmesh/contracts';
+import { AUDIT_FILE, type AuditLine, FIRST_HASH, hashOf, rotatedFiles } from './audit-log.ts';
+
+/**
+ * The audit log read back, without its node: whether its chain holds over all files, and its last
+ * lines. Files are read as streams, since there may be years of them.
+ */
+
+export interface AuditLineAt {
+  readonly file: string;
+  /** 1-based, in its file. */
+  readonly line: number;
+  readonly text: string;
+  /** False for what stands after the last line break: it was being written, or the disk was full. */
+  readonly isWhole: boolean;
+}
+
+export type AuditProblem = 'altered' | 'unreadable' | 'out_of_chain';
+
+export interface AuditVerdict {
+  readonly files: readonly string[];
+  readonly lines: number;
+  /** Whether the first line is the first that was ever written: files may have been archived. */
+  readonly fromTheBeginning: boolean;
+  /** An end that was never acknowledged; the node cuts it off when it starts. */
+  readonly tornEnd: boolean;
+  /** The first line that does not fit; what comes after it is not judged. */
+  readonly broken?: {
+    readonly file: string;
+    readonly line: number;
+    readonly problem: AuditProblem;
+    readonly message: string;
+  };
+}
+
+/** Oldest first. A path is a data folder, or one file; throws `not_found` where there is none. */
+export async function auditFiles(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const isFolder = await stat(path).then(
+      (facts) => facts.isDirectory(),
+      (cause: Error) => {
+        throw new PopmeshError('not_found', `cannot read ${path}: ${cause.message}`, { cause });
+      },
+    );
+    if (!isFolder) {
+      files.push(path);
+      continue;
+    }
+    const ordered = await rotatedFiles(path);
+    const newest = join(path, AUDIT_FILE);
+    if (existsSync(newest)) ordered.push(newest);
+    if (ordered.length === 0) {
+      throw new PopmeshError('not_found', `there is no audit log in ${path}`, {
+        hint: 'Name the data folder of a node, or the files themselves.',
+      });
+    }
+    files.push(...ordered);
+  }
+  return files;
+}
+
+export async function* readAuditLines(files: readonly string[]): AsyncGenerator<AuditLineAt> {
+  for (const file of files) {
+    let line = 0;
+    let rest = '';
+    for await (const chunk of createReadStream(file, 'utf8')) {
+      const parts = `${rest}${chunk}`.split('\n');
+      rest = parts.pop() ?? '';
+      for (const text of parts) yield { file, line: ++line, text, isWhole: true };
+    }
+    if (rest !== '') yield { file, line: ++line, text: rest, isWhole: false };
+  }
+}
+
+export async function verifyAudit(files: readonly string[]): Promise<AuditVerdict> {
+  let lines = 0;
+  let previous: string | undefined;
+  let fromTheBeginning = false;
+  const newest = files.at(-1);
+  const verdict = (more: Pick<AuditVerdict, 'tornEnd' | 'broken'>): AuditVerdict => ({
+    files,
+    lines,
+    fromTheBeginning,
+    ...more,
+  });
+  for await (const { file, line, text, isWhole } of readAuditLines(files)) {
+    // Only the newest file can end in the middle of a write.
+    if (!isWhole && file === newest) return verdict({ tornEnd: true });
+    const read = isWhole ? parseAuditLine(text) : undefined;
+    const problem = problemOf(read, previous);
+    if (problem !== undefined) {
+      const message = `${basename(file)}, line ${line}: ${MESSAGES[problem]}`;
+      return verdict({ tornEnd: false, broken: { file, line, problem, message } });
+    }
+    if (previous === undefined) fromTheBeginning = read?.previous === FIRST_HASH;
+    previous = read?.hash;
+    lines++;
+  }
+  return verdict({ tornEnd: false });
+}
+
+const MESSAGES: Readonly<Record<AuditProblem, string>> = {
+  unreadable: 'it is no line of an audit log',
+  altered: 'it is not what was written: its hash is another',
+  out_of_chain: 'it does not follow the line before: something between was taken out or put in',
+};
+
+function problemOf(
+  read: AuditLine | undefined,
+  previous: string | undefined,
+): AuditProblem | undefined {
+  if (read === undefined) return 'unreadable';
+  const { hash, ...line } = read;
+  if (hash !== hashOf(line)) return 'altered';
+  return previous === undefined || line.previous === previous ? undefined : 'out_of_chain';
+}
+
+/** Undefined for what is no line of ours. */
+export function parseAuditLine(text: string): AuditLine | undefined {
+  try {
+    const value = JSON.parse(text) as AuditLine;
+    return typeof value === 'object' && value !== null && typeof value.hash === 'string'
+      ? value
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** 1-based number of the first line that does not fit the chain; undefined when all do. */
+export async function firstBrokenLine(file: string): Promise<number | undefined> {
+  return (await verifyAudit([file])).broken?.line;
+}
