@@ -21,6 +21,7 @@ const CHAIN_MAX = 20;
 
 export class Clients {
   readonly #trusted = new BlockList();
+  readonly #trustsAny: boolean;
   readonly #geo: GeoIp | undefined;
   readonly #home: ClientPlace;
   readonly #places = new Map<string, ClientPlace>();
@@ -30,6 +31,7 @@ export class Clients {
       const [network = '', bits = ''] = cidr.split('/');
       this.#trusted.addSubnet(network, Number(bits), isIP(network) === 6 ? 'ipv6' : 'ipv4');
     }
+    this.#trustsAny = trustedProxies.length > 0;
     this.#geo = geo;
     this.#home = clientPlace(home, undefined);
   }
@@ -40,6 +42,7 @@ export class Clients {
   }
 
   isTrusted(address: string): boolean {
+    if (!this.#trustsAny) return false;
     const family = isIP(address);
     return family !== 0 && this.#trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
   }

@@ -22,7 +22,7 @@ const IDLE_ROWS_MAX = 1_024;
 /** Of the last quarter of anything, somebody may have a tenth of what he may have otherwise. */
 const SCARCE_DIVISOR = 10;
 /** Answers of 429 to one client in a second; then its new connections are closed without a word. */
-const REFUSALS_TOLD_MAX = 1_000;
+const REFUSALS_TOLD_MAX = 200;
 /** A client with more requests in flight than this share of a data plane leaves its last quarter to others. */
 const PLACES_SHARE = 4;
 
