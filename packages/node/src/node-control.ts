@@ -3,7 +3,7 @@ import { type Counter, type FunctionId, type Logger, PopmeshError } from '@popme
 import type { ExposedMetrics } from '@popmesh/daemon';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
-import type { Runtime } from '@popmesh/runtime';
+import { aboveCeilingError, type Runtime } from '@popmesh/runtime';
 import type { Actor, Control, Deleted, Deployed, DeployRequest } from './api/control.ts';
 import type { Rollout, Status } from './api/schemas.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -34,7 +34,7 @@ export interface NodeControlOptions {
   readonly nodeId: string;
   readonly registry: Registry;
   readonly store: Pick<ChunkStorage, 'has' | 'put'>;
-  readonly runtime: Pick<Runtime, 'prepare' | 'prove'>;
+  readonly runtime: Pick<Runtime, 'prepare' | 'prove' | 'aboveCeilings'>;
   readonly publisher: Publisher;
   readonly hosts: HostControl;
   readonly view: MeshView;
@@ -69,13 +69,15 @@ export class NodeControl implements Control {
     this.#refuseWhenDraining();
     hosts.check(namespace, routes);
     await this.#options.mayWrite();
+    const config = create(FunctionConfigSchema, toFunctionConfig(manifest));
+    const above = runtime.aboveCeilings(config);
+    if (above.length > 0) throw aboveCeilingError(above);
     const digest = sha256Hex(component);
     const prepared = await runtime.prepare(
       { digest, load: async () => component },
       { memoryMb: manifest.config.limits.memoryMb ?? 0 },
       signal,
     );
-    const config = create(FunctionConfigSchema, toFunctionConfig(manifest));
     await runtime.prove({ function: id, prepared, config }, signal);
     const { manifest: artifact, chunks } = splitArtifact(component, prepared.door);
     const fresh = chunks.filter((chunk) => !store.has(chunk.digest)).length;

@@ -184,6 +184,11 @@ test('what is not allowed is refused, with the reason', async (t) => {
 
   await refused(node.upload(HELLO, new TextEncoder().encode('no wasm')), 422, 'invalid_component');
   await refused(node.upload('default/Bad_Name', component), 400, 'invalid_argument');
+  const greedy = { config: { limits: { memoryMb: 1024, cpuMs: 500 }, scaling: { min: 9 } } };
+  assert.match(
+    await refused(node.upload(HELLO, component, { manifest: greedy }), 422, 'above_ceiling'),
+    /limits.memory_mb asks for 1024, 512 is allowed; scaling.min asks for 9, 4 is allowed/,
+  );
   const bad = { config: { routes: 'x', limits: { cpu: 1 } }, surprise: true };
   const message = await refused(
     node.upload(HELLO, component, { manifest: bad }),

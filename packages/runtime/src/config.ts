@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * The runtime's slice of `node.toml`. Limits here are ceilings: a function that asks for
- * more gets the ceiling, one that asks for nothing gets the default.
+ * The runtime's slice of `node.toml`. Limits here are ceilings: a deploy that asks for more
+ * is refused (what another node accepted gets the ceiling), one that asks for nothing gets the
+ * default.
  */
 
 const count = (fallback: number, max = 1_000_000_000) => z.int().min(0).max(max).default(fallback);

@@ -53,6 +53,9 @@ Examples:
             : `JetStream gets it later (${neutraliseLine(durable.reason)}); the nodes get it from each other`,
         );
       }
+      for (const warning of terminal.json ? [] : (deployed.warnings ?? [])) {
+        terminal.warn(`since your last deploy: ${neutraliseLine(warning)}`);
+      }
       const rollout = await waitShown({
         api,
         deployed,
@@ -76,7 +79,7 @@ Examples:
           ...(routesOff === undefined ? {} : { routesOff }),
           ...(rollout === undefined ? {} : { rollout }),
           urls,
-          warnings: built.warnings,
+          warnings: [...(deployed.warnings ?? []), ...built.warnings],
           timings: built.timings,
         });
         return;

@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
+import { neutraliseLine } from '../terminal/neutralise.ts';
 import { agoText, bytesText } from '../terminal/words.ts';
 import { warnOfRoutesOff } from './domains.ts';
+
+/** A notice is shown here for a day; `popmesh versions` shows all that are kept. */
+const TOLD_MS = 24 * 3_600_000;
 
 export function registerList(program: Command, around: Surroundings): void {
   program
@@ -20,15 +24,24 @@ export function registerList(program: Command, around: Surroundings): void {
         ['FUNCTION', 'VERSION', 'LABEL', 'ENGINE', 'SIZE', 'UPDATED', 'READY ON', 'ROUTES OFF'],
         functions.map((fn) => [
           fn.function,
-          String(fn.version),
+          fn.version === 0 ? 'none' : String(fn.version),
           fn.label,
           fn.engine,
           bytesText(fn.sizeBytes),
           agoText(fn.updatedAtMs, around.now()),
-          fn.readyOn.join(' '),
+          [
+            ...fn.readyOn,
+            ...(fn.olderOn ?? []).map(({ node, version }) => `${node}(version ${version})`),
+          ].join(' '),
           (fn.routesOff ?? []).map(({ host, path }) => host + path).join(' '),
         ]),
       );
-      for (const fn of functions) warnOfRoutesOff(terminal, fn.function, fn.routesOff);
+      for (const fn of functions) {
+        warnOfRoutesOff(terminal, fn.function, fn.routesOff);
+        const told = fn.notices?.at(-1);
+        if (told !== undefined && around.now() - told.timeMs < TOLD_MS) {
+          terminal.warn(`${fn.function}: ${neutraliseLine(told.message)}`);
+        }
+      }
     });
 }

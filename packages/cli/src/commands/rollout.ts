@@ -15,6 +15,8 @@ const POLL_MS = 150;
 const TIMEOUT_S = 60;
 /** No node is in the function's regions: others may join, but not because we wait. */
 const NOBODY_MS = 1000;
+/** What no node can make ready is taken back after about a second, or four if its node is gone. */
+const UNDONE_MS = 8000;
 
 export interface WaitOptions {
   readonly wait: boolean;
@@ -39,6 +41,9 @@ const isSettled = ({ nodes }: Rollout): boolean =>
   nodes.every(({ state }) => state !== 'pending') &&
   nodes.some(({ state }) => state !== 'unreachable');
 
+const failedEverywhere = ({ nodes }: Rollout): boolean =>
+  nodes.every(({ state }) => state === 'failed' || state === 'unreachable');
+
 export interface WatchOptions {
   readonly api: ControlApi;
   readonly deployed: Deployed;
@@ -56,6 +61,7 @@ export async function watchRollout(
   let rollout: Rollout | undefined;
   let seen = '';
   const emptyUntilMs = performance.now() + NOBODY_MS;
+  let undoneUntilMs: number | undefined;
   for (;;) {
     try {
       rollout = await api.rollout(deployed.namespace, deployed.name, deployed.revision, signal);
@@ -67,7 +73,14 @@ export async function watchRollout(
     const now = JSON.stringify(rollout?.nodes);
     if (rollout !== undefined && now !== seen) onChange?.(rollout);
     seen = now;
-    if (rollout !== undefined && isSettled(rollout)) return { rollout, timedOut: false };
+    if (rollout !== undefined && isSettled(rollout)) {
+      // Where no node could, `live` goes back in a moment: the answer is then known as a whole.
+      undoneUntilMs ??= performance.now() + UNDONE_MS;
+      const waits = rollout.undone === undefined && failedEverywhere(rollout);
+      if (!waits || performance.now() > Math.min(undoneUntilMs, deadlineMs)) {
+        return { rollout, timedOut: false };
+      }
+    }
     if (rollout?.nodes.length === 0 && performance.now() > emptyUntilMs) {
       return { rollout, timedOut: false };
     }
@@ -98,11 +111,18 @@ export async function waitShown(shown: ShownOptions): Promise<Rollout | undefine
     onChange: ({ nodes }) => table.show(nodes, performance.now() - startedMs),
   });
   const failed = rollout?.nodes.find(({ state }) => state === 'failed');
+  if (failed !== undefined && rollout?.undone !== undefined) {
+    throw PopmeshError.fromJSON({
+      code: failed.code,
+      message: `${deployed.function}: ${rollout.undone}`,
+      hint: 'Mend it and deploy again; `popmesh versions` lists what is kept.',
+    });
+  }
   if (failed !== undefined) {
     throw PopmeshError.fromJSON({
       code: failed.code,
       message: `${failed.id} could not make ${deployed.function} ready: ${failed.message ?? failed.code}`,
-      hint: 'The version before stays live where it was; see `popmesh status`.',
+      hint: 'That node goes on with an older version if it has one; `popmesh list` shows which.',
     });
   }
   const idsOf = (wanted: RolloutNode['state']): string[] =>
@@ -121,6 +141,9 @@ export async function waitShown(shown: ShownOptions): Promise<Rollout | undefine
     if (terminal.json) terminal.printJson({ ...deployed, rollout, problem });
     else terminal.warn(`${problem}; it starts on the first that comes into one`);
     throw new ExitWith(EXIT.notReady);
+  }
+  for (const warning of terminal.json ? [] : (rollout?.warnings ?? [])) {
+    terminal.warn(neutraliseLine(warning));
   }
   const away = idsOf('unreachable');
   if (away.length > 0 && !terminal.json) {
@@ -159,10 +182,11 @@ class LiveTable {
     this.#lines = nodes.length;
   }
 
-  #line({ id, pop, state, message }: RolloutNode): string {
+  #line({ id, pop, state, message, servesVersion }: RolloutNode): string {
     const mark = this.#terminal.style(STYLES[state], MARKS[state], 'stderr');
     const [, time = ''] = this.#shown.get(id)?.split(/ (.*)/s) ?? [];
-    const reason = message === undefined ? '' : `: ${message}`;
+    const older = servesVersion === undefined ? '' : ` (it serves version ${servesVersion})`;
+    const reason = message === undefined ? '' : `${older}: ${message}`;
     return `  ${mark} ${neutraliseLine(pop.padEnd(5))} ${neutraliseLine(id.padEnd(12))} ${state}${neutraliseLine(reason).slice(0, 200)} ${time}`.trimEnd();
   }
 }

@@ -1,6 +1,7 @@
 import { parseFunctionId } from '@popmesh/contracts';
 import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
+import { neutraliseLine } from '../terminal/neutralise.ts';
 import { agoText, bytesText } from '../terminal/words.ts';
 
 export function registerVersions(program: Command, around: Surroundings): void {
@@ -15,12 +16,18 @@ export function registerVersions(program: Command, around: Surroundings): void {
     .action(async (fn: string, _options: object, command: Command) => {
       const terminal = terminalOf(command, around);
       const { namespace, name } = parseFunctionId(fn);
-      const versions = await apiOf(command, around, terminal).versions(namespace, name);
-      if (terminal.json) return terminal.printJson({ function: `${namespace}/${name}`, versions });
+      const api = apiOf(command, around, terminal);
+      const versions = await api.versions(namespace, name);
+      const { notices = [] } = await api.get(namespace, name);
+      if (terminal.json) {
+        return terminal.printJson({ function: `${namespace}/${name}`, versions, notices });
+      }
       terminal.table(
         ['VERSION', 'LABEL', 'LIVE', 'CREATED', 'BY', 'ENGINE', 'SIZE', 'DIGEST'],
         versions.map((version) => [
-          String(version.version),
+          version.was === undefined
+            ? String(version.version)
+            : `${version.version} (was ${version.was})`,
           version.label,
           version.live ? `${version.weight}` : '',
           agoText(version.createdAtMs, around.now()),
@@ -30,5 +37,8 @@ export function registerVersions(program: Command, around: Surroundings): void {
           version.digest.slice(0, 12),
         ]),
       );
+      for (const { timeMs, message } of notices) {
+        terminal.warn(`${agoText(timeMs, around.now())}: ${neutraliseLine(message)}`);
+      }
     });
 }

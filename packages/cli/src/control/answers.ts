@@ -40,6 +40,14 @@ export interface Deployed {
     readonly reason?: string;
   };
   readonly routesOff?: readonly RouteOff[];
+  /** What happened to the function since its author deployed it last. */
+  readonly warnings?: readonly string[];
+}
+
+export interface Notice {
+  readonly timeMs: number;
+  readonly kind: string;
+  readonly message: string;
 }
 
 export interface DeployedFunction {
@@ -53,12 +61,17 @@ export interface DeployedFunction {
   readonly sizeBytes: number;
   readonly engine: string;
   readonly readyOn: readonly string[];
+  /** Nodes that serve an older version, since they could not make the live one ready. */
+  readonly olderOn?: readonly { readonly node: string; readonly version: number }[];
+  readonly notices?: readonly Notice[];
   readonly digest?: string;
   readonly routesOff?: readonly RouteOff[];
 }
 
 export interface Version {
   readonly version: number;
+  /** The number that its author was told, where a join of two sides gave it another. */
+  readonly was?: number;
   readonly label: string;
   readonly live: boolean;
   readonly weight: number;
@@ -75,6 +88,7 @@ export interface RolloutNode {
   readonly state: 'ready' | 'pending' | 'failed' | 'unreachable';
   readonly code?: string;
   readonly message?: string;
+  readonly servesVersion?: number;
 }
 
 export interface Rollout {
@@ -83,6 +97,10 @@ export interface Rollout {
   readonly total: number;
   readonly ready: number;
   readonly nodes: readonly RolloutNode[];
+  /** No node could make it ready, and `live` went back. */
+  readonly undone?: string;
+  /** What happened to the function since. */
+  readonly warnings?: readonly string[];
 }
 
 export interface StatusNode {
