@@ -13,7 +13,7 @@ import {
   type Registry,
   versionName,
 } from '@popmesh/replication';
-import { aboveCeilingError, type Runtime } from '@popmesh/runtime';
+import { aboveCeilingError, type Ceilings, type Runtime } from '@popmesh/runtime';
 import type { FailedVersions } from './failed-versions.ts';
 import type { Outcome, Wanted } from './reconciler.ts';
 import { allowsRegion } from './regions.ts';
@@ -31,7 +31,8 @@ const FRESH_MS = 10 * 60_000;
 export interface MakeReadyOptions {
   readonly registry: Pick<Registry, 'get'>;
   readonly fetcher: Pick<ArtifactFetcher, 'ensure' | 'load'>;
-  readonly runtime: Pick<Runtime, 'prepare' | 'apply' | 'remove' | 'aboveCeilings'>;
+  readonly runtime: Pick<Runtime, 'prepare' | 'apply' | 'remove'>;
+  readonly ceilings: Ceilings;
   readonly failed: FailedVersions;
   /** Whether another node announces that it could not make the function ready. */
   readonly failedElsewhere: (id: FunctionId) => boolean;
@@ -187,7 +188,7 @@ export class MakeReady {
     warm: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { fetcher, runtime, logger } = this.#options;
+    const { fetcher, runtime, ceilings, logger } = this.#options;
     const targets = [];
     for (const { version, weight } of versions) {
       const { artifact, config } = version;
@@ -205,7 +206,7 @@ export class MakeReady {
     signal.throwIfAborted();
     await runtime.apply({ function: view.id, revision, targets, warm });
     for (const { version, config } of targets) {
-      const above = runtime.aboveCeilings(config);
+      const above = ceilings(config);
       if (above.length === 0) continue;
       const { message } = aboveCeilingError(above);
       logger.warn('it runs with what is allowed here', { function: view.id, version, message });

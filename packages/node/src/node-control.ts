@@ -3,7 +3,7 @@ import { type Counter, type FunctionId, type Logger, PopmeshError } from '@popme
 import type { ExposedMetrics } from '@popmesh/daemon';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
-import { aboveCeilingError, type Runtime } from '@popmesh/runtime';
+import { aboveCeilingError, type Ceilings, type Runtime } from '@popmesh/runtime';
 import type { Actor, Control, Deleted, Deployed, DeployRequest } from './api/control.ts';
 import type { Rollout, Status } from './api/schemas.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -34,7 +34,8 @@ export interface NodeControlOptions {
   readonly nodeId: string;
   readonly registry: Registry;
   readonly store: Pick<ChunkStorage, 'has' | 'put'>;
-  readonly runtime: Pick<Runtime, 'prepare' | 'prove' | 'aboveCeilings'>;
+  readonly runtime: Pick<Runtime, 'prepare' | 'prove'>;
+  readonly ceilings: Ceilings;
   readonly publisher: Publisher;
   readonly hosts: HostControl;
   readonly view: MeshView;
@@ -70,7 +71,7 @@ export class NodeControl implements Control {
     hosts.check(namespace, routes);
     await this.#options.mayWrite();
     const config = create(FunctionConfigSchema, toFunctionConfig(manifest));
-    const above = runtime.aboveCeilings(config);
+    const above = this.#options.ceilings(config);
     if (above.length > 0) throw aboveCeilingError(above);
     const digest = sha256Hex(component);
     const prepared = await runtime.prepare(

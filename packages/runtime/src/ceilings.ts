@@ -1,5 +1,5 @@
 import { PopmeshError } from '@popmesh/contracts';
-import type { RuntimeConfig } from './config.ts';
+import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 
 /**
  * What a function asks above this node's ceilings. A deploy of such is refused where it is
@@ -19,6 +19,13 @@ export interface Asked {
   readonly scaling?:
     | Readonly<Partial<Record<'min' | 'max' | 'concurrency' | 'idleTimeoutMs' | 'queue', number>>>
     | undefined;
+}
+
+export type Ceilings = (asked: Asked) => AboveCeiling[];
+
+export function ceilingsOf(input: RuntimeConfigInput): Ceilings {
+  const config = runtimeConfigSchema.parse(input);
+  return (asked) => aboveCeilings(asked, config);
 }
 
 export function aboveCeilings(asked: Asked, config: RuntimeConfig): AboveCeiling[] {

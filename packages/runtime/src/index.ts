@@ -1,4 +1,4 @@
-export { type AboveCeiling, aboveCeilingError } from './ceilings.ts';
+export { type AboveCeiling, aboveCeilingError, type Ceilings, ceilingsOf } from './ceilings.ts';
 export { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 export type { UsageRow } from './executor/control.ts';
 export type { Deployment, DeploymentTarget } from './plan.ts';

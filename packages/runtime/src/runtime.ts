@@ -14,7 +14,6 @@ import {
   untilAborted,
 } from '@popmesh/contracts';
 import type { FunctionConfig } from '@popmesh/protocol';
-import { type AboveCeiling, type Asked, aboveCeilings } from './ceilings.ts';
 import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
 import { addUsage, emptyUsage } from './executor/usage.ts';
@@ -109,8 +108,6 @@ export interface Runtime extends Startable {
   controlGroups(): string;
   /** Resolves when all requests are answered; new ones are still served. */
   drain(): Promise<void>;
-  /** What it asks above this node's ceilings; it would run with what is allowed. */
-  aboveCeilings(asked: Asked): AboveCeiling[];
   /** The memory limit a function gets for what it asked: default and ceiling applied. */
   memoryMb(asked: number | undefined): number;
 }
@@ -243,10 +240,6 @@ class NodeRuntime implements Runtime {
       await this.#journal.stop();
     })();
     return this.#stopping;
-  }
-
-  aboveCeilings(asked: Asked): AboveCeiling[] {
-    return aboveCeilings(asked, this.#config);
   }
 
   memoryMb(asked: number | undefined): number {
