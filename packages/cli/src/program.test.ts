@@ -110,6 +110,7 @@ test('every command that people type has an example in its help', async (t) => {
     ...commands.map((name) => [name]),
     ['domains', 'list'],
     ['domains', 'release'],
+    ['quota', 'set'],
     ['mesh', 'init'],
     ['mesh', 'enroll'],
     ['mesh', 'token'],
@@ -354,6 +355,36 @@ test('a mesh of keys: root, identity and token that the others believe', async (
   ]) {
     assert.equal((await run('mesh', 'token', 'ci', ...bad)).status, 1, bad.join(' '));
   }
+});
+
+test('quota: what there is and may be, and setting it', async (t) => {
+  const figures = { functions: 3, versionsKept: 2, storedMb: 1.5, hosts: 0 };
+  const quota = {
+    namespace: 'acme',
+    allowed: { functions: 50, versionsKept: 10, storedMb: 500, hosts: 20 },
+    used: figures,
+    isDefault: false,
+    setBy: 'olga',
+    setAtMs: 1_699_999_990_000,
+  };
+  const server = await controlServer(t, ({ url }, response) =>
+    json(response, url === '/v1/quotas' ? { quotas: [quota] } : quota),
+  );
+  const { run } = commandLine(t);
+  const api = ['--api', server.url];
+  const table = await run('quota', ...api);
+  assert.match(table.stdout, /acme +3 of 50 +2 of 10 +1\.5 of 500 +0 of 20 +olga/);
+  assert.deepEqual(JSON.parse((await run('quota', 'acme', '--json', ...api)).stdout), {
+    quotas: [quota],
+  });
+  assert.equal(server.seen.at(-1)?.url, '/v1/quotas/acme');
+  const set = await run('quota', 'set', 'acme', '--functions', '50', '--stored-mb', '500', ...api);
+  assert.equal(set.status, 0, set.stderr);
+  const { method, body } = server.seen.at(-1) ?? {};
+  assert.equal(method, 'PUT');
+  assert.deepEqual(JSON.parse(String(body)), { functions: 50, storedMb: 500 });
+  assert.equal((await run('quota', 'set', 'acme', ...api)).status, 1);
+  assert.equal((await run('quota', 'set', 'acme', '--default', '--hosts', '1', ...api)).status, 1);
 });
 
 test('domains: what is claimed, and giving it up; list says which routes are off', async (t) => {

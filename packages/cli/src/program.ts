@@ -12,6 +12,7 @@ import { registerInit } from './commands/init.ts';
 import { registerList } from './commands/list.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerMesh } from './commands/mesh.ts';
+import { registerQuota } from './commands/quota.ts';
 import { registerRollback } from './commands/rollback.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerVersion } from './commands/version.ts';
@@ -71,6 +72,7 @@ export function createProgram(around: Surroundings, quiet = false): Command {
     registerDelete,
     registerLogs,
     registerDomains,
+    registerQuota,
     registerDaemons,
     registerMesh,
     registerAudit,

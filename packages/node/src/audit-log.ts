@@ -19,6 +19,7 @@ export interface AuditEvent {
     | 'delete'
     | 'claim'
     | 'release'
+    | 'quota'
     | 'conflict'
     | 'rolled_back';
   /** `sub` of the token, or what stands in its place. */

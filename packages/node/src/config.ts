@@ -8,6 +8,7 @@ import { replicationConfigSchema } from '@popmesh/replication';
 import { runtimeConfigSchema } from '@popmesh/runtime';
 import { z } from 'zod';
 import { hostsConfigSchema } from './hosts/host-rules.ts';
+import { quotaConfigSchema } from './quota/quota-config.ts';
 
 /**
  * node.toml. Complete and frozen inside: whoever gets a slice of it never asks
@@ -70,6 +71,8 @@ const settings = z
       })
       .prefault({}),
     hosts: hostsConfigSchema.prefault({}),
+    /** What each namespace may have in all, where no record says otherwise. */
+    quota: quotaConfigSchema.prefault({}),
     limits: z
       .object({
         /** One uploaded component; what is larger is refused before it is buffered. */

@@ -20,6 +20,8 @@ import type { MeshLogs } from './mesh-logs.ts';
 import type { MeshView } from './mesh-view.ts';
 import { noticesSince } from './notice-watch.ts';
 import { leastStored, type Publisher } from './publisher.ts';
+import type { QuotaControl } from './quota/quota-control.ts';
+import type { QuotaChange } from './quota/quota-schemas.ts';
 import { allowedRegions } from './regions.ts';
 import { rolloutOf } from './rollout.ts';
 import { statusOf } from './status.ts';
@@ -38,6 +40,7 @@ export interface NodeControlOptions {
   readonly ceilings: Ceilings;
   readonly publisher: Publisher;
   readonly hosts: HostControl;
+  readonly quotas: QuotaControl;
   readonly view: MeshView;
   readonly meshLogs: MeshLogs;
   readonly audit: AuditLog;
@@ -63,12 +66,13 @@ export class NodeControl implements Control {
   }
 
   async deploy(request: DeployRequest, actor: Actor, signal: AbortSignal): Promise<Deployed> {
-    const { registry, runtime, store, audit, hosts } = this.#options;
+    const { registry, runtime, store, audit, hosts, quotas } = this.#options;
     const { namespace, name, manifest, component } = request;
     const id: FunctionId = `${namespace}/${name}`;
     const { routes } = manifest.config;
     this.#refuseWhenDraining();
     hosts.check(namespace, routes);
+    quotas.checkFunctions(namespace, id);
     await this.#options.mayWrite();
     const config = create(FunctionConfigSchema, toFunctionConfig(manifest));
     const above = this.#options.ceilings(config);
@@ -81,6 +85,7 @@ export class NodeControl implements Control {
     );
     await runtime.prove({ function: id, prepared, config }, signal);
     const { manifest: artifact, chunks } = splitArtifact(component, prepared.door);
+    quotas.checkStored(namespace, id, artifact.chunks);
     const fresh = chunks.filter((chunk) => !store.has(chunk.digest)).length;
     for (const chunk of chunks) await store.put(chunk.bytes);
     // From here on the deploy happens, even if the caller goes away.
@@ -97,6 +102,7 @@ export class NodeControl implements Control {
           artifact,
           config,
           createdBy: actor.who,
+          keepMax: quotas.of(namespace).versionsKept,
         }),
     );
     const { version, revision, record } = value;
@@ -222,6 +228,22 @@ export class NodeControl implements Control {
     await this.#options.mayWrite();
     const done = await this.#options.hosts.release(release, actor);
     this.#changes.add(1, { action: 'release' });
+    return done;
+  }
+
+  quotas(maySee: (namespace: string) => boolean) {
+    return this.#options.quotas.list(maySee);
+  }
+
+  quota(namespace: string) {
+    return this.#options.quotas.describe(namespace);
+  }
+
+  async setQuota(namespace: string, change: QuotaChange, actor: Actor) {
+    this.#refuseWhenDraining();
+    await this.#options.mayWrite();
+    const done = await this.#options.quotas.set(namespace, change, actor);
+    this.#changes.add(1, { action: 'quota' });
     return done;
   }
 

@@ -39,7 +39,6 @@ import { isLoopback, type NodeConfig, rootPublicKeyOf } from './config.ts';
 import { advertised, describeNode } from './describe-node.ts';
 import { FailedVersions } from './failed-versions.ts';
 import { HostControl } from './hosts/host-control.ts';
-import { hostsMax } from './hosts/host-limits.ts';
 import { HostRecords } from './hosts/host-records.ts';
 import { LogHub } from './log-hub.ts';
 import { MeshLogs } from './mesh-logs.ts';
@@ -50,6 +49,8 @@ import { NoticeWatch } from './notice-watch.ts';
 import { PeerChunkSources } from './peer-chunk-sources.ts';
 import { PeerClients } from './peer-clients.ts';
 import { Publisher } from './publisher.ts';
+import { QuotaControl } from './quota/quota-control.ts';
+import { QuotaRecords } from './quota/quota-records.ts';
 import { LiveSettings } from './reload.ts';
 import { chunksInUse, Retention } from './retention.ts';
 import { WriteClock } from './write-clock.ts';
@@ -259,13 +260,21 @@ async function build(
     onChanged: () => void announcer.announceNow(),
   });
   const publisher = new Publisher({ replication, store, clock, logger });
+  const quotas = new QuotaControl({
+    defaults: config.quota,
+    records: new QuotaRecords({ table, identity, clock: hybridClock, logger }),
+    registry,
+    hostsOf: (namespace) => hostRecords.claimsBy(namespace).length,
+    audit,
+    publish: (record) => publisher.publish(record, []),
+  });
   const hosts = new HostControl({
     config: config.hosts,
     records: hostRecords,
     registry,
     audit,
     platform: () => view.gatewayNames(),
-    hostsMax,
+    hostsMax: (namespace) => quotas.of(namespace).hosts,
     publish: (record) => publisher.publish(record, []),
   });
   const app = createApp({
@@ -277,6 +286,7 @@ async function build(
       ceilings,
       publisher,
       hosts,
+      quotas,
       view,
       meshLogs: new MeshLogs({ self, hub: logs, view, clients, clock, logger }),
       audit,

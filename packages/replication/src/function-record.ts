@@ -32,6 +32,8 @@ export interface NewVersion {
   readonly config: MessageInitShape<typeof FunctionConfigSchema>;
   readonly createdBy: string;
   readonly createdAtMs: number;
+  /** Versions that stay, this one counted in; the most of all where nobody says. */
+  readonly keepMax?: number;
 }
 
 /** The revision of a change, and the node that accepts it. */
@@ -73,6 +75,7 @@ export function withVersion(
       versions: [...(alive?.versions ?? []), added],
       aliases: pointed(alive, number),
     }),
+    version.keepMax,
   );
 }
 

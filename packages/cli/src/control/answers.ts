@@ -20,6 +20,22 @@ export interface Host {
   readonly olderVersionsOf: readonly string[];
 }
 
+export interface QuotaFigures {
+  readonly functions: number;
+  readonly versionsKept: number;
+  readonly storedMb: number;
+  readonly hosts: number;
+}
+
+export interface Quota {
+  readonly namespace: string;
+  readonly allowed: QuotaFigures;
+  readonly used: QuotaFigures;
+  readonly isDefault: boolean;
+  readonly setBy?: string;
+  readonly setAtMs?: number;
+}
+
 export interface Deployed {
   readonly function: string;
   readonly namespace: string;

@@ -6,6 +6,8 @@ import type {
   Host,
   LogLine,
   MeshStatus,
+  Quota,
+  QuotaFigures,
   Rollout,
   Version,
 } from './answers.ts';
@@ -29,7 +31,7 @@ const BUSY_PAUSE_MS = 100;
 const BUSY_PAUSE_MS_MAX = 1000;
 
 interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: () => RequestInit['body'];
@@ -141,6 +143,27 @@ export class ControlApi {
       method: 'DELETE',
       path: `/v1/hosts/${encodeURIComponent(host)}`,
       query: { namespace, force: force === true ? 'true' : undefined },
+    });
+  }
+
+  async quotas(): Promise<Quota[]> {
+    const { quotas } = await this.#json<{ quotas: Quota[] }>({
+      method: 'GET',
+      path: '/v1/quotas',
+    });
+    return quotas;
+  }
+
+  quota(namespace: string): Promise<Quota> {
+    return this.#json({ method: 'GET', path: `/v1/quotas/${encodeURIComponent(namespace)}` });
+  }
+
+  /** What is left out goes back to the operator's default. */
+  setQuota(namespace: string, change: Partial<QuotaFigures>): Promise<Quota> {
+    return this.#json({
+      method: 'PUT',
+      path: `/v1/quotas/${encodeURIComponent(namespace)}`,
+      json: change,
     });
   }
 

@@ -2,8 +2,9 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { type Clock, functionId, type Logger, PopmeshError, parseName } from '@popmesh/contracts';
 import { isLoopback } from '../config.ts';
 import { hostsRoute, releaseHostRoute } from '../hosts/host-routes.ts';
+import { quotaRoute, quotasRoute, setQuotaRoute } from '../quota/quota-schemas.ts';
 import type { Authenticate, Caller } from './auth.ts';
-import { invalidInput, JSON_BODY_BYTES_MAX, readCapped, readUpload } from './body.ts';
+import { invalidInput, readUpload, withCappedJson } from './body.ts';
 import type { Actor, Control } from './control.ts';
 import { logStream, parseLogFilter } from './log-stream.ts';
 import * as routes from './routes.ts';
@@ -154,6 +155,28 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     const release = { host, namespace, force: force === 'true', mayChange };
     return c.json(await control.releaseHost(release, c.get('actor')), 200);
   });
+  app.openapi(quotasRoute, (c) => {
+    const caller = c.get('caller');
+    caller.requireScope('read');
+    return c.json({ quotas: control.quotas((namespace) => caller.maySee(namespace)) }, 200);
+  });
+  app.openapi(quotaRoute, (c) => {
+    const { namespace } = c.req.valid('param');
+    c.get('caller').require('read', namespace);
+    return c.json(control.quota(namespace), 200);
+  });
+  app.use(setQuotaRoute.getRoutingPath(), async (c, next) => {
+    if (c.req.method === 'PUT') {
+      c.get('caller').requireAdmin();
+      c.req.raw = await withCappedJson(c.req.raw, options.clock);
+    }
+    await next();
+  });
+  app.openapi(setQuotaRoute, async (c) => {
+    const { namespace } = c.req.valid('param');
+    const actor = c.get('actor');
+    return c.json(await control.setQuota(namespace, c.req.valid('json'), actor), 200);
+  });
   app.openapi(routes.statusRoute, (c) => {
     c.get('caller').requireScope('read');
     return c.json(control.status(), 200);
@@ -161,12 +184,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
 
   // Replaces the body before the router's validator could buffer it without a bound.
   app.use(`${routes.rollbackRoute.getRoutingPath()}`, async (c, next) => {
-    const body = await readCapped(c.req.raw, 'json_body_bytes', JSON_BODY_BYTES_MAX, options.clock);
-    c.req.raw = new Request(c.req.raw.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: body.length === 0 ? '{}' : body,
-    });
+    c.req.raw = await withCappedJson(c.req.raw, options.clock);
     await next();
   });
   app.openapi(routes.rollbackRoute, async (c) => {

@@ -11,7 +11,7 @@ import { type DeployManifest, manifestSchema } from './schemas.ts';
 export const MANIFEST_BYTES_MAX = 256 * 1024;
 /** Boundaries and part headers. */
 const FRAMING_BYTES_MAX = 16 * 1024;
-export const JSON_BODY_BYTES_MAX = 64 * 1024;
+const JSON_BODY_BYTES_MAX = 64 * 1024;
 /** Two are needed; what else comes along is read and dropped. */
 const PARTS_MAX = 8;
 const PART_HEADER_BYTES_MAX = 4 * 1024;
@@ -43,13 +43,23 @@ async function* capped(
   }
 }
 
-export async function readCapped(
+async function readCapped(
   request: Request,
   limit: string,
   bytesMax: number,
   clock: BodyClock,
 ): Promise<Uint8Array<ArrayBuffer>> {
   return Buffer.concat(await Array.fromAsync(capped(request, limit, bytesMax, clock)));
+}
+
+/** The same request with its body read, and no larger than JSON of ours is. */
+export async function withCappedJson(request: Request, clock: BodyClock): Promise<Request> {
+  const body = await readCapped(request, 'json_body_bytes', JSON_BODY_BYTES_MAX, clock);
+  return new Request(request.url, {
+    method: request.method,
+    headers: { 'content-type': 'application/json' },
+    body: body.length === 0 ? '{}' : body,
+  });
 }
 
 export interface Upload {

@@ -3,6 +3,7 @@ import type { ErrorCode, FunctionId } from '@popmesh/contracts';
 import type { Release } from '../hosts/host-control.ts';
 import type { HostSummary } from '../hosts/host-schemas.ts';
 import type { LogFilter, LogLine } from '../log-line.ts';
+import type { QuotaChange, QuotaSummary } from '../quota/quota-schemas.ts';
 import type {
   DeployManifest,
   deletedSchema,
@@ -56,6 +57,10 @@ export interface Control {
     release: Release,
     actor: Actor,
   ): Promise<{ readonly host: string; readonly namespace: string; readonly released: true }>;
+  /** What namespaces may have and have. */
+  quotas(maySee: (namespace: string) => boolean): QuotaSummary[];
+  quota(namespace: string): QuotaSummary;
+  setQuota(namespace: string, change: QuotaChange, actor: Actor): Promise<QuotaSummary>;
   logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine>;
   status(): Status;
   /** Undefined when ready, else why not. */

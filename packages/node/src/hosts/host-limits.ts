@@ -3,9 +3,6 @@
 /** Hosts of one namespace, where nobody set a quota. */
 export const HOSTS_MAX = 100;
 
-/** What a namespace may claim. */
-export const hostsMax = (_namespace: string): number => HOSTS_MAX;
-
 /** Deploys with routes, releases and deletions waiting for each other on this node. */
 export const HOST_CHANGES_WAITING_MAX = 256;
 /** Times a claim is written again because a newer record of it came in between. */

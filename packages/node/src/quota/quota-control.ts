@@ -1,0 +1,148 @@
+import { type FunctionId, type OpaqueRecord, PopmeshError } from '@popmesh/contracts';
+import type { FunctionView, Registry } from '@popmesh/replication';
+import type { Actor } from '../api/control.ts';
+import type { AuditLog } from '../audit-log.ts';
+import type { Quota } from './quota-config.ts';
+import type { QuotaRecords } from './quota-records.ts';
+import type { QuotaChange, QuotaSummary } from './quota-schemas.ts';
+
+/**
+ * What a namespace may have in all, held by the node that accepts a deploy. Two nodes that accept
+ * at once can each let one through that only fits once: a bound on what a tenant can fill a mesh
+ * with, not a bill. Refused: one node that counts for all, without which nobody could deploy.
+ */
+
+export interface QuotaControlOptions {
+  readonly defaults: Quota;
+  readonly records: QuotaRecords;
+  readonly registry: Pick<Registry, 'list'>;
+  /** Hosts that a namespace has claimed. */
+  readonly hostsOf: (namespace: string) => number;
+  readonly audit: Pick<AuditLog, 'append'>;
+  /** Hands a record on to JetStream; gossip has it already. */
+  readonly publish: (record: OpaqueRecord) => Promise<unknown>;
+}
+
+interface Chunk {
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+const MB = 1024 * 1024;
+
+export class QuotaControl {
+  readonly #options: QuotaControlOptions;
+
+  constructor(options: QuotaControlOptions) {
+    this.#options = options;
+  }
+
+  of(namespace: string): Quota {
+    const { defaults, records } = this.#options;
+    const set = records.get(namespace);
+    return {
+      functions: set?.functions || defaults.functions,
+      versionsKept: set?.versionsKept || defaults.versionsKept,
+      storedMb: set?.storedMb || defaults.storedMb,
+      hosts: set?.hosts || defaults.hosts,
+    };
+  }
+
+  /** Throws `quota_exceeded` for a function more than there may be; before anything is stored. */
+  checkFunctions(namespace: string, fn: FunctionId): void {
+    const functions = this.#options.registry.list(namespace);
+    const { functions: max } = this.of(namespace);
+    if (functions.some(({ id }) => id === fn) || functions.length < max) return;
+    throw exceeded(namespace, 'functions', max, functions.length);
+  }
+
+  /** The same for the bytes of one more version, with those that it will make go left out. */
+  checkStored(namespace: string, fn: FunctionId, added: readonly Chunk[]): void {
+    const { storedMb: max, versionsKept } = this.of(namespace);
+    const views = this.#options.registry.list(namespace);
+    const usedBytes = bytesOf(views.flatMap((view) => chunksOf(view)));
+    const kept = views.flatMap((view) =>
+      chunksOf(view, view.id === fn ? versionsKept - 1 : undefined),
+    );
+    if (bytesOf([...kept, ...added]) <= max * MB) return;
+    throw exceeded(namespace, 'stored_mb', max, toMb(usedBytes));
+  }
+
+  describe(namespace: string): QuotaSummary {
+    const { records, registry, hostsOf } = this.#options;
+    const set = records.get(namespace);
+    const views = registry.list(namespace);
+    return {
+      namespace,
+      allowed: this.of(namespace),
+      used: {
+        functions: views.length,
+        versionsKept: Math.max(0, ...views.map(({ versions }) => versions.length)),
+        storedMb: toMb(bytesOf(views.flatMap((view) => chunksOf(view)))),
+        hosts: hostsOf(namespace),
+      },
+      isDefault: set === undefined || isAllDefault(set),
+      ...(set === undefined ? {} : { setBy: set.setBy, setAtMs: Number(set.setAtMs) }),
+    };
+  }
+
+  /** Of every namespace that has functions or a quota of its own. */
+  list(maySee: (namespace: string) => boolean): QuotaSummary[] {
+    const { records, registry } = this.#options;
+    const all = new Set([
+      ...registry.list().map((view) => view.namespace),
+      ...records.namespaces(),
+    ]);
+    return [...all]
+      .filter(maySee)
+      .sort()
+      .map((namespace) => this.describe(namespace));
+  }
+
+  async set(namespace: string, change: QuotaChange, actor: Actor): Promise<QuotaSummary> {
+    const { records, audit, publish } = this.#options;
+    const record = await records.set(namespace, change, actor.who);
+    const said = Object.entries(change).map(([name, value]) => `${name}=${value}`);
+    await audit.append({
+      action: 'quota',
+      who: actor.who,
+      ...(actor.tokenId === undefined ? {} : { tokenId: actor.tokenId }),
+      what: `${namespace} ${said.length === 0 ? 'default' : said.join(' ')}`,
+      revision: record.revision.toString(),
+      from: actor.from,
+    });
+    await publish(record);
+    return this.describe(namespace);
+  }
+}
+
+const isAllDefault = (set: {
+  functions: number;
+  versionsKept: number;
+  storedMb: number;
+  hosts: number;
+}) => set.functions + set.versionsKept + set.storedMb + set.hosts === 0;
+
+/** Of the newest `most` versions, or of all. */
+function chunksOf(view: FunctionView, most?: number): Chunk[] {
+  const newestFirst = [...view.versions].sort((a, b) => b.number - a.number);
+  return newestFirst.slice(0, most).flatMap(({ artifact }) => artifact?.chunks ?? []);
+}
+
+/** What is there twice counts once. */
+const bytesOf = (chunks: readonly Chunk[]): number => {
+  const sizes = new Map(chunks.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  return sizes.values().reduce((sum, size) => sum + size, 0);
+};
+
+const toMb = (bytes: number): number => Math.round((bytes / MB) * 100) / 100;
+
+const exceeded = (namespace: string, limit: string, allowed: number, used: number): PopmeshError =>
+  new PopmeshError(
+    'quota_exceeded',
+    `namespace ${namespace} would have more ${limit === 'functions' ? 'functions' : 'stored bytes'} than it may`,
+    {
+      hint: 'Delete what is not needed, or ask the operator: `popmesh quota` shows what there is.',
+      details: { limit, used, allowed },
+    },
+  );
