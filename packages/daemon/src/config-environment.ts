@@ -18,6 +18,7 @@ export function environmentValues(
 ): EnvironmentValue[] {
   return Object.entries(env).flatMap(([name, value]) => {
     if (!name.startsWith(prefix) || value === undefined) return [];
+    if (isOfKubernetes(name.slice(prefix.length), value)) return [];
     const path = name
       .slice(prefix.length)
       .toLowerCase()
@@ -26,6 +27,19 @@ export function environmentValues(
     return path.some((key) => key === '') ? [] : [{ path, value }];
   });
 }
+
+/**
+ * Kubernetes gives each container variables of every Service of its namespace: one called
+ * `popmesh-node` gives `POPMESH_NODE_PORT=tcp://…`. None of ours looks like them.
+ */
+function isOfKubernetes(name: string, value: string): boolean {
+  if (name.includes('__')) return false;
+  if (OF_SERVICE.test(name)) return true;
+  return /^(?:\w+_)?PORT$/.test(name) && /^(?:tcp|udp|sctp):\/\//.test(value);
+}
+
+const OF_SERVICE =
+  /^(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 
 /** Reads as TOML the strings at which the schema stumbled over the type. */
 export function withConvertedValues(

@@ -1,5 +1,6 @@
 export { Closing } from './closing.ts';
 export { holdFolder } from './hold-folder.ts';
+export { announceProblem, isLoopback, isWildcard } from './listen-address.ts';
 export { type LoadConfigOptions, loadConfig } from './load-config.ts';
 export { createLogger, type LoggerOptions, type RootLogger } from './logger.ts';
 export { createMetrics, type ExposedMetrics, METRIC_LABEL_SETS_MAX } from './metrics.ts';

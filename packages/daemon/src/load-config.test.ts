@@ -82,3 +82,27 @@ test('a hostile key does not reach a prototype', (t) => {
   problems(() => loadConfig({ schema, file: path }));
   assert.equal(({} as { polluted?: string }).polluted, undefined);
 });
+
+test('variables that Kubernetes makes of a Service are none of ours, a misspelt one is', () => {
+  const env = {
+    POPMESH_NODE_SERVICE_HOST: '10.96.0.1',
+    POPMESH_NODE_SERVICE_PORT: '7001',
+    POPMESH_NODE_SERVICE_PORT_HTTP_API: '7001',
+    POPMESH_NODE_PORT: 'tcp://10.96.0.1:7001',
+    POPMESH_NODE_PORT_7001_TCP: 'tcp://10.96.0.1:7001',
+    POPMESH_NODE_PORT_7001_TCP_PROTO: 'tcp',
+    POPMESH_NODE_PORT_7001_TCP_PORT: '7001',
+    POPMESH_NODE_PORT_7001_TCP_ADDR: '10.96.0.1',
+    POPMESH_NODE_0_SERVICE_HOST: '10.96.0.2',
+    POPMESH_NODE_0_PORT: 'tcp://10.96.0.2:1',
+    POPMESH_NODE_ID: 'a',
+    POPMESH_NODE_LISTEN__API_PORT: '7',
+  };
+  const load = (more: object) =>
+    loadConfig({ schema, env: { ...env, ...more }, envPrefix: 'POPMESH_NODE_' });
+  const config = load({});
+  assert.deepEqual([config.id, config.listen.apiPort], ['a', 7]);
+  for (const typo of ['POPMESH_NODE_PORT', 'POPMESH_NODE_API_PORT', 'POPMESH_NODE_LISTEN__PORT']) {
+    assert.match(problems(() => load({ [typo]: '7' })).join(), /unknown key/, typo);
+  }
+});

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { isName } from '@popmesh/contracts';
-import { loadConfig } from '@popmesh/daemon';
+import { announceProblem, isLoopback, isWildcard, loadConfig } from '@popmesh/daemon';
 import { gossipConfigSchema } from '@popmesh/gossip';
 import { z } from 'zod';
 
@@ -129,10 +128,6 @@ const drain = z.strictObject({
 
 const tls = z.strictObject({ cert: z.string(), ca: z.string(), key: z.string() });
 
-/** `127.0.0.0/8`, `::1`, `localhost`: what needs no TLS. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-
 export const gatewayConfigSchema = z
   .strictObject({
     id: z.string().refine(isName, 'must be a DNS label: 1 to 63 of a-z, 0-9 and "-"'),
@@ -160,6 +155,18 @@ export const gatewayConfigSchema = z
     tls: tls.optional(),
   })
   .superRefine((config, context) => {
+    const { host, meshHost, advertiseHost } = config.listen;
+    const add = (key: 'host' | 'meshHost' | 'advertiseHost', message: string): void =>
+      context.addIssue({ code: 'custom', path: ['listen', key], message });
+    const key = 'listen.mesh_host';
+    const { seeds } = config.mesh;
+    const problem = announceProblem({ key, host: meshHost, advertiseHost, seeds });
+    if (problem !== undefined) {
+      add(advertiseHost === undefined ? 'meshHost' : 'advertiseHost', problem);
+    } else if (advertiseHost === undefined && isWildcard(host)) {
+      const own = announceProblem({ key: 'listen.host', host, advertiseHost, seeds: [] });
+      if (own !== undefined) add('host', own);
+    }
     if (isLoopback(config.listen.meshHost) || config.tls !== undefined) return;
     context.addIssue({
       code: 'custom',

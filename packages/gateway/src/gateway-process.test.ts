@@ -27,6 +27,7 @@ import {
   startGrpcServer,
   toBinary,
 } from '@popmesh/protocol';
+import { gatewayConfigSchema } from './config.ts';
 import { FRA, named, TestNode } from './test-mesh.ts';
 
 /** The daemon itself, as its own process, against a real gossip member and a real upstream. */
@@ -269,4 +270,24 @@ test('a wrong config ends with code 2 and says all that is wrong', async () => {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+test('an address that nobody can connect to is not told to the mesh', () => {
+  const mesh = { rootPublicKey: 'A'.repeat(43) };
+  const parse = (listen: object, seeds: string[] = []) =>
+    gatewayConfigSchema.safeParse({
+      id: 'gw-1',
+      dataDir: 'd',
+      tls: { cert: 'c', key: 'k', ca: 'a' },
+      listen,
+      mesh: { ...mesh, seeds },
+    }).error?.issues[0];
+  const away = parse({ host: '10.0.0.9' }, ['10.0.0.1:7401']);
+  assert.deepEqual(away?.path, ['listen', 'meshHost']);
+  assert.match(away?.message ?? '', /seed 10\.0\.0\.1:7401.*set listen\.mesh_host/);
+  assert.deepEqual(parse({ host: '0.0.0.0' })?.path, ['listen', 'host']);
+  assert.deepEqual(parse({ meshHost: '::' })?.path, ['listen', 'meshHost']);
+  assert.deepEqual(parse({ advertiseHost: '0.0.0.0' })?.path, ['listen', 'advertiseHost']);
+  assert.equal(parse({ host: '::', meshHost: '0.0.0.0', advertiseHost: '10.0.0.9' }), undefined);
+  assert.equal(parse({ host: '10.0.0.9', meshHost: '10.0.0.9' }, ['10.0.0.1:7401']), undefined);
 });

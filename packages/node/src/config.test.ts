@@ -3,8 +3,9 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isLoopback } from '@popmesh/daemon';
 import { generateKeyPair, issueNodeIdentity, readIdentityFile } from '@popmesh/protocol';
-import { isLoopback, loadNodeConfig, type NodeConfigInput, parseNodeConfig } from './config.ts';
+import { loadNodeConfig, type NodeConfigInput, parseNodeConfig } from './config.ts';
 
 const root = generateKeyPair();
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
@@ -80,7 +81,25 @@ test('off loopback there must be TLS', () => {
   assert.throws(() => open('node.example.com'), { code: 'invalid_config' });
   assert.throws(() => open('127.0.0.1.example.com'), { code: 'invalid_config' });
   open('::1');
-  open('0.0.0.0', { tls: { cert: 'c', key: 'k', ca: 'a' } });
+  open('10.0.0.1', { tls: { cert: 'c', key: 'k', ca: 'a' } });
+  // What is told to others is an address that they can use.
+  const tls = { cert: 'c', key: 'k', ca: 'a' };
+  const told = (listen: object, seeds: string[] = []) =>
+    parseNodeConfig({ ...input, tls, listen, mesh: { ...input.mesh, seeds } });
+  for (const host of ['0.0.0.0', '::', '0:0::0']) {
+    assert.throws(() => told({ host }), /set listen\.advertise_host to the address/);
+    told({ host, advertiseHost: '10.0.0.1' });
+  }
+  assert.throws(
+    () => told({ host: '10.0.0.1', advertiseHost: '0.0.0.0' }),
+    /nobody can connect to/,
+  );
+  assert.throws(
+    () => told({}, ['127.0.0.1:1', '10.0.0.1:7401']),
+    /seed 10\.0\.0\.1:7401.*listen\.host/,
+  );
+  told({ advertiseHost: '10.0.0.2' }, ['fra-1.internal:7401']);
+  told({}, ['127.0.0.2:7401', '[::1]:7401']);
   assert.equal(isLoopback('127.1.2.3'), true);
 });
 

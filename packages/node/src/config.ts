@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { artifactsConfigSchema } from '@popmesh/artifacts';
 import { isName, PopmeshError } from '@popmesh/contracts';
-import { loadConfig } from '@popmesh/daemon';
+import { announceProblem, isLoopback, loadConfig } from '@popmesh/daemon';
 import { gossipConfigSchema } from '@popmesh/gossip';
 import { replicationConfigSchema } from '@popmesh/replication';
 import { runtimeConfigSchema } from '@popmesh/runtime';
@@ -22,10 +21,6 @@ const rawKey = z
   .string()
   .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes as base64url');
 const address = z.string().regex(/^(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, 'must be host:port');
-
-/** `127.0.0.0/8`, `::1`, `localhost`: what needs no TLS. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 const settings = z
   .object({
@@ -107,6 +102,13 @@ const settings = z
         path: ['listen', 'host'],
         message: `${config.listen.host} is not loopback, and there is no [tls] section: the mesh speaks plaintext on loopback only`,
       });
+    }
+    const { host, advertiseHost } = config.listen;
+    const key = 'listen.host';
+    const problem = announceProblem({ key, host, advertiseHost, seeds: config.mesh.seeds });
+    if (problem !== undefined) {
+      const path = ['listen', advertiseHost === undefined ? 'host' : 'advertiseHost'];
+      context.addIssue({ code: 'custom', path, message: problem });
     }
   });
 

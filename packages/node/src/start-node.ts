@@ -35,7 +35,7 @@ import { createAuthenticate } from './api/auth.ts';
 import { startApiServer } from './api/server.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { AuditLog } from './audit-log.ts';
-import { isLoopback, type NodeConfig, rootPublicKeyOf } from './config.ts';
+import { type NodeConfig, rootPublicKeyOf } from './config.ts';
 import { advertised, describeNode } from './describe-node.ts';
 import { FailedVersions } from './failed-versions.ts';
 import { HostControl } from './hosts/host-control.ts';
@@ -315,7 +315,7 @@ async function build(
   const api = await startApiServer({
     host: config.listen.host,
     port: config.listen.apiPort,
-    tls: isLoopback(config.listen.host) ? undefined : certificate,
+    tls: certificate,
     fetch: (request, bindings) => app.fetch(request, bindings as never),
     clock,
   });

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { isWildcard } from '@popmesh/daemon';
 import type { KeyPair } from '@popmesh/protocol';
 import { stringify } from 'smol-toml';
 import { base64url } from '../mesh-keys/key-files.ts';
@@ -84,6 +85,8 @@ export function writeGatewayConfig(facts: MeshFacts): Promise<string> {
     listen: {
       host: gateway.host,
       port: gateway.port,
+      // What is told to others; nobody connects to "every address".
+      ...(isWildcard(gateway.host) ? { advertise_host: HOST } : {}),
       mesh_port: portOf(ports, 'gateway-mesh'),
       admin_port: portOf(ports, 'gateway-admin'),
     },

@@ -114,7 +114,7 @@ export class TestMesh {
       metrics: createMetrics(),
       pid: process.pid,
     });
-    const held = new TestNode(node, this.token);
+    const held = new TestNode(node, this.token, rest.tls === undefined ? 'http' : 'https');
     this.#nodes.set(id, held);
     return held;
   }
@@ -123,10 +123,12 @@ export class TestMesh {
 export class TestNode {
   readonly node: RunningNode;
   readonly token: string;
+  readonly #scheme: 'http' | 'https';
 
-  constructor(node: RunningNode, token: string) {
+  constructor(node: RunningNode, token: string, scheme: 'http' | 'https' = 'http') {
     this.node = node;
     this.token = token;
+    this.#scheme = scheme;
   }
 
   get meshAddress(): string {
@@ -136,7 +138,7 @@ export class TestNode {
   call(path: string, init: RequestInit = {}, token = this.token): Promise<Response> {
     const headers = new Headers(init.headers);
     if (token !== '') headers.set('authorization', `Bearer ${token}`);
-    return fetch(`http://${this.node.ready.api}${path}`, { ...init, headers });
+    return fetch(`${this.#scheme}://${this.node.ready.api}${path}`, { ...init, headers });
   }
 
   async json<T>(path: string, init: RequestInit = {}): Promise<T> {
