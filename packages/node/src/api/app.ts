@@ -1,6 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { type Clock, functionId, type Logger, PopmeshError, parseName } from '@popmesh/contracts';
-import { isLoopback } from '../config.ts';
+import { isLoopback } from '@popmesh/daemon';
 import { hostsRoute, releaseHostRoute } from '../hosts/host-routes.ts';
 import { quotaRoute, quotasRoute, setQuotaRoute } from '../quota/quota-schemas.ts';
 import type { Authenticate, Caller } from './auth.ts';
