@@ -12,6 +12,9 @@ import { tenths } from './tenths.ts';
  * connection is an `Exchange`, and where it runs is the slot's affair, reached through `Runner`.
  */
 
+/** As the gateway has it (retry-policy.ts). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
 /** The slot that runs an invocation, as far as the invocation needs it. */
 export interface Runner {
   sendChunk(id: number, bytes: Uint8Array): void;
@@ -67,6 +70,8 @@ export class Invocation implements ExchangeUser {
   contentLength = -1;
   cold = false;
   attempts = 0;
+  /** A guest was given it a second time, after another request had ended the first. */
+  repeated = false;
   sequence = 0;
   cpuMicros = 0;
   dispatchedMs = 0;
@@ -92,6 +97,11 @@ export class Invocation implements ExchangeUser {
   /** True while the same request could be given to another worker unseen. */
   get replayable(): boolean {
     return !this.#headSent && this.bodyKind !== BODY_KIND.pipe && !this.settled;
+  }
+
+  /** Whether it may run again where a guest may have begun with it: once, and as HTTP allows. */
+  get repeatable(): boolean {
+    return this.replayable && !this.repeated && IDEMPOTENT.has(this.options.method);
   }
 
   /** A small body is waited for: one message instead of a stream. */

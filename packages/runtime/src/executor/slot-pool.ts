@@ -9,10 +9,11 @@ import type { RuntimeConfig } from '../config.ts';
 import type { PlannedTarget } from '../plan.ts';
 import { limitTime } from '../prepare/child-time.ts';
 import { type ComponentCode, withoutCommon } from '../worker/component-code.ts';
-import type { KeepMessage } from '../worker/wire.ts';
+import { CELL, type KeepMessage } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
 import type { Invocation } from './invocation.ts';
 import { Slot } from './slot.ts';
+import { Suspicion } from './suspicion.ts';
 import type { WorkerSupply } from './worker-supply.ts';
 
 /**
@@ -70,6 +71,7 @@ export class SlotPool {
   /** No thread was free since then, for a request that waits. */
   #starvedSinceMs: number | undefined;
   #onEmpty: (() => void) | undefined;
+  readonly #suspicion = new Suspicion();
 
   constructor(options: SlotPoolOptions) {
     this.options = options;
@@ -158,6 +160,7 @@ export class SlotPool {
   sweep(nowMs: number): void {
     const waiting = this.#queue[0];
     if (waiting !== undefined && this.slots.size === 0 && this.#starting === 0) this.#grow(waiting);
+    this.#setApart(nowMs);
     const { scaling } = this.options.target.plan;
     const retainMaxMs = this.options.config.retainMaxMs;
     let spare = this.slots.size - (this.#retired ? 0 : scaling.min);
@@ -337,11 +340,18 @@ export class SlotPool {
       schedule: this.options.schedule,
       onRoom: (which) => this.#onRoom(which),
       onEnded: (which, lost, unstarted) => this.#onEnded(which, lost, unstarted),
+      onLost: (invocation) => this.#repeat(invocation, 'Another request trapped the instance'),
+      onTrap: (shapes) => {
+        const nowMs = this.options.clock.monotonic();
+        this.#suspicion.trapped(shapes, nowMs);
+        this.#setApart(nowMs);
+      },
       onLog: this.options.onLog,
       onKeep: (message) => this.options.keep(loaded, message),
     });
     slot.idleSinceMs = this.options.clock.monotonic();
     this.slots.add(slot);
+    this.#setApart(slot.idleSinceMs);
     const { plan } = target;
     // A component may loop while it is instantiated, when no request is there to be watched.
     let late: { readonly isSpent: boolean } | undefined;
@@ -442,13 +452,31 @@ export class SlotPool {
     this.#queue.unshift(...waiting);
   }
 
+  /** All slots keep the same kinds of request apart. */
+  #setApart(nowMs: number): void {
+    const shapes = this.#suspicion.shapes(nowMs);
+    for (const { cells } of this.slots) Atomics.store(cells, CELL.alone, shapes);
+  }
+
+  /** A guest may have begun with it, and cannot go on. */
+  #repeat(invocation: Invocation, why: string): void {
+    if (invocation.settled) return;
+    invocation.runner = undefined;
+    if (invocation.repeatable && !this.#closed) {
+      invocation.repeated = true;
+      this.submit(invocation);
+      return;
+    }
+    const error = new PopmeshError('executor_failed', why);
+    this.explain(error, invocation);
+    invocation.fail(error);
+  }
+
   #onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void {
     this.slots.delete(slot);
     if (!slot.hasLoaded) this.#requeue([...lost.splice(0), ...unstarted.splice(0)]);
     for (const invocation of lost) {
-      const error = new PopmeshError('executor_failed', 'The worker that ran this request ended');
-      this.explain(error, invocation);
-      invocation.fail(error);
+      this.#repeat(invocation, 'The worker that ran this request ended');
     }
     for (const invocation of unstarted) {
       if (invocation.settled) continue;

@@ -38,6 +38,9 @@ export interface SlotHooks {
   onRoom(slot: Slot): void;
   /** The thread is gone. `lost` were running; `unstarted` may be given to another. */
   onEnded(slot: Slot, lost: Invocation[], unstarted: Invocation[]): void;
+  /** Another request trapped the instance that had it. It is in this slot no longer. */
+  onLost(invocation: Invocation): void;
+  onTrap(shapes: number): void;
   onLog(level: LogLevel, message: string, requestId: string): void;
   onKeep(message: KeepMessage): void;
 }
@@ -239,6 +242,13 @@ export class Slot implements Runner {
           at += 4;
           break;
         }
+        case FROM_WORKER.lost: {
+          const invocation = this.inflight.get(id);
+          this.#settle(id);
+          if (invocation !== undefined) this.#hooks.onLost(invocation);
+          at += 2;
+          break;
+        }
         case FROM_WORKER.credit:
           this.inflight.get(id)?.credit(batch[at + 2] as number);
           at += 3;
@@ -257,8 +267,9 @@ export class Slot implements Runner {
           break;
         case FROM_WORKER.instances:
           this.traps = batch[at + 3] as number;
+          this.#hooks.onTrap(batch[at + 4] as number);
           this.#hooks.onRoom(this);
-          at += 4;
+          at += 5;
           break;
         default:
           throw new Error(`unknown operation ${operation} from a worker`);

@@ -7,7 +7,7 @@ import { writeLog } from '../ring/records.ts';
 import type { ComponentCode } from './component-code.ts';
 import { createContextFactory } from './context.ts';
 import type { Door } from './door.ts';
-import { InstancePool } from './instance-pool.ts';
+import { InstancePool, type PoolOptions } from './instance-pool.ts';
 import { ComponentFiles } from './prepared-files.ts';
 import { RequestLoop } from './request-loop.ts';
 import { type Batch, FROM_WORKER, LOG_LEVELS, type LoadMessage } from './wire.ts';
@@ -56,21 +56,25 @@ export function assemble({ message, code, door, clock, post }: AssembleOptions):
       return running.size === 1 ? (running.values()[0]?.requestId ?? '') : '';
     },
     onRetained: (count) => outbox.push(FROM_WORKER.retained, count),
-    onReleased: (instance) => pool.released(instance),
+    onReleased: (instance) => instance.pool.released(instance),
   });
-  const pool = new InstancePool({
+  const mode =
+    isolation === 'request' ? 'fresh' : door.instanceConcurrency === 1 ? 'exclusive' : 'shared';
+  const options: PoolOptions = {
     door,
     files: new ComponentFiles(code),
     createContext: contexts.create,
-    mode:
-      isolation === 'request' ? 'fresh' : door.instanceConcurrency === 1 ? 'exclusive' : 'shared',
+    mode,
     callsMax: message.instanceCallsMax,
     memoryRetireBytes: (memoryLimitBytes * message.instanceMemoryRetirePercent) / 100,
     spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
     onDiscard: contexts.forget,
-  });
+  };
+  const pool = new InstancePool(options);
   const loop = new RequestLoop({
     pool,
+    // Where each request has an instance of its own anyway, it is the same.
+    apart: mode === 'shared' ? new InstancePool({ ...options, mode: 'exclusive' }) : pool,
     outbox,
     cells: message.cells,
     pipeBufferBytes: message.pipeBufferBytes,

@@ -25,6 +25,7 @@ export interface PoolOptions {
 export const SURPLUS_WINDOW_CALLS = 1_000;
 
 export class PooledInstance {
+  readonly pool: InstancePool;
   door: DoorInstance | undefined;
   running = 0;
   calls = 0;
@@ -34,6 +35,10 @@ export class PooledInstance {
   retired = false;
   /** Trapped: whatever still runs in it is lost. */
   broken = false;
+
+  constructor(pool: InstancePool) {
+    this.pool = pool;
+  }
 }
 
 export class InstancePool {
@@ -126,6 +131,11 @@ export class InstancePool {
     instance.retained.clear();
     this.retire(instance);
     this.#disposeIfIdle(instance, true);
+  }
+
+  /** Instances in which something runs. */
+  get busy(): number {
+    return this.#all.size - this.#idle.length;
   }
 
   get hasSpares(): boolean {
@@ -221,7 +231,7 @@ export class InstancePool {
   async #make(): Promise<PooledInstance> {
     this.#making++;
     try {
-      const instance = new PooledInstance();
+      const instance = new PooledInstance(this);
       const { door, files, createContext } = this.#options;
       instance.door = await door.instantiate(files, createContext(instance));
       this.#all.add(instance);

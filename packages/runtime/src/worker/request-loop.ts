@@ -1,4 +1,5 @@
 import { PopmeshError } from '@popmesh/contracts';
+import { SHAPE } from '../executor/suspicion.ts';
 import { IdMap } from '../id-map.ts';
 import type { RingReader } from '../ring/byte-ring.ts';
 import type { Outbox } from '../ring/outbox.ts';
@@ -16,6 +17,8 @@ import { type Batch, BODY_KIND, CELL, FIELDS_TO_WORKER, FROM_WORKER, TO_WORKER }
 
 export interface RequestLoopOptions {
   readonly pool: InstancePool;
+  /** For requests that must not share an instance with others now. */
+  readonly apart: InstancePool;
   readonly outbox: Outbox;
   readonly cells: Int32Array<SharedArrayBuffer>;
   readonly pipeBufferBytes: number;
@@ -30,6 +33,8 @@ export interface RunningRequest {
   readonly id: number;
   readonly requestId: string;
   readonly abort: AbortController;
+  /** Of what kind it is; see executor/suspicion.ts. */
+  shape: number;
   instance: PooledInstance | undefined;
   requestPipe: BytePipe | undefined;
   settled: boolean;
@@ -61,6 +66,8 @@ const NO_BODY: Body = { kind: 'none' };
 const PAGE_BYTES = 65_536;
 /** Failures after which the instance cannot be used again. */
 const FATAL = new Set(['function_trapped', 'internal']);
+/** One instance each; further requests share one. Each may have all of the function's memory. */
+const APART_MAX = 32;
 /** Share of the limit above which a trap is put down to memory. */
 const MEMORY_EXHAUSTED_SHARE = 0.9;
 
@@ -117,7 +124,7 @@ export class RequestLoop {
     const instances = new Set(this.running.values().map((request) => request.instance));
     this.#options.explain(error, '');
     for (const request of this.running.values()) this.#fail(request, error, true);
-    for (const instance of instances) if (instance !== undefined) this.#lose(instance);
+    for (const instance of instances) if (instance !== undefined) this.#lose(instance, SHAPE.any);
   }
 
   #receiveRequest(batch: Batch, at: number): void {
@@ -142,6 +149,7 @@ export class RequestLoop {
       id,
       requestId,
       abort: new AbortController(),
+      shape: SHAPE.any,
       instance: undefined,
       requestPipe: undefined,
       settled: false,
@@ -161,7 +169,8 @@ export class RequestLoop {
   }
 
   async #run(request: RunningRequest, guestRequest: GuestRequest): Promise<void> {
-    const { pool } = this.#options;
+    request.shape = guestRequest.body.kind === 'none' ? SHAPE.withoutBody : SHAPE.withBody;
+    const pool = this.#poolFor(request);
     let instance: PooledInstance;
     try {
       instance = pool.take() ?? (await pool.acquire());
@@ -180,14 +189,23 @@ export class RequestLoop {
       // A guest that caught its failed allocation is well; one that trapped is not, whatever
       // the trap is called.
       const fatal = FATAL.has(error.code) || instance.door?.broken === true;
+      // Its door says so of those whose turn it was not.
+      const isLost = error.code === 'executor_failed' && instance.door?.broken === true;
       if (error.code === 'function_trapped') error = this.#memoryOrTrap(error, instance);
-      this.#explainAndFail(request, error);
+      if (isLost) this.#handBack(request, error);
+      else this.#explainAndFail(request, error);
       instance.door?.settle?.(request.id);
-      if (fatal) this.#lose(instance);
+      if (fatal) this.#lose(instance, isLost ? SHAPE.any : request.shape);
     }
     request.requestPipe?.cancel();
     pool.release(instance);
     if (pool.hasSpares) this.#options.schedule(() => pool.refill());
+  }
+
+  #poolFor({ shape }: RunningRequest): InstancePool {
+    const { pool, apart, cells } = this.#options;
+    if ((Atomics.load(cells, CELL.alone) & shape) === 0) return pool;
+    return apart.busy < APART_MAX ? apart : pool;
   }
 
   async #respond(request: RunningRequest, response: GuestResponse): Promise<void> {
@@ -276,20 +294,32 @@ export class RequestLoop {
   }
 
   /** The others in a trapped instance can never end by themselves. */
-  #lose(instance: PooledInstance): void {
+  #lose(instance: PooledInstance, shapes: number): void {
     if (instance.broken) return;
+    const { pool, apart, outbox } = this.#options;
     this.#traps++;
-    this.#options.pool.discard(instance);
+    instance.pool.discard(instance);
+    // First, so that those which are repeated are kept apart already.
+    const made = pool === apart ? pool.made : pool.made + apart.made;
+    outbox.push(FROM_WORKER.instances, this.#memoryBytes(), made, this.#traps, shapes);
     const lost = new PopmeshError('executor_failed', 'Another request trapped the instance');
     for (const request of this.running.values()) {
-      if (request.instance === instance) this.#fail(request, lost, true);
+      if (request.instance === instance) this.#handBack(request, lost);
     }
-    this.#options.outbox.push(
-      FROM_WORKER.instances,
-      this.#options.pool.memoryBytes(),
-      this.#options.pool.made,
-      this.#traps,
-    );
+  }
+
+  /** Whether it can be repeated is known on the other side. */
+  #handBack(request: RunningRequest, error: PopmeshError): void {
+    if (request.settled) return;
+    this.#settle(request);
+    this.#options.outbox.push(FROM_WORKER.lost, request.id);
+    request.abort.abort(error);
+    request.onCredit?.();
+  }
+
+  #memoryBytes(): number {
+    const { pool, apart } = this.#options;
+    return pool.memoryBytes() + (pool === apart ? 0 : apart.memoryBytes());
   }
 
   #fail(request: RunningRequest, error: PopmeshError, abort: boolean): void {
@@ -303,8 +333,8 @@ export class RequestLoop {
   #settle(request: RunningRequest): void {
     request.settled = true;
     this.running.delete(request.id);
-    const { cells, pool } = this.#options;
-    Atomics.store(cells, CELL.memoryPages, pool.memoryBytes() / PAGE_BYTES);
+    const { cells } = this.#options;
+    Atomics.store(cells, CELL.memoryPages, this.#memoryBytes() / PAGE_BYTES);
     // A request that ends is progress, as a turn is.
     Atomics.add(cells, CELL.turn, 1);
   }

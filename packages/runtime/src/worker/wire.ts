@@ -40,8 +40,10 @@ export const FROM_WORKER = {
   log: 6,
   /** count of requests whose work outlives the response */
   retained: 7,
-  /** bytes of all linear memories, instances made, traps */
+  /** bytes of all linear memories, instances made, traps, the kinds of request that trapped (executor/suspicion.ts) */
   instances: 8,
+  /** id; settles: another request trapped its instance, or it came to none */
+  lost: 9,
 } as const;
 
 export const FIELDS_TO_WORKER: Readonly<Record<number, number>> = { 1: 8, 2: 2, 3: 3, 4: 1, 5: 2 };
@@ -64,7 +66,9 @@ export const CELL = {
   memoryPages: 3,
   /** CPU that other threads spent for the guest since it was last looked at. */
   offThreadMicros: 4,
-  length: 5,
+  /** Kinds of request that get an instance of their own (executor/suspicion.ts). */
+  alone: 5,
+  length: 6,
 } as const;
 
 export interface WorkerLimits {
