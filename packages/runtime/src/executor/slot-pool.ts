@@ -464,6 +464,8 @@ export class SlotPool {
     invocation.runner = undefined;
     if (invocation.repeatable && !this.#closed) {
       invocation.repeated = true;
+      // Of which some was another's.
+      invocation.cpuMicros = 0;
       this.submit(invocation);
       return;
     }
