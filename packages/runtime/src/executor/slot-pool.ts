@@ -13,6 +13,7 @@ import { CELL, type KeepMessage } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
 import type { Invocation } from './invocation.ts';
 import { Slot } from './slot.ts';
+import { ignoreOverload, notStarted, overloaded, stopping } from './slot-errors.ts';
 import { Suspicion } from './suspicion.ts';
 import type { WorkerSupply } from './worker-supply.ts';
 
@@ -497,18 +498,3 @@ export class SlotPool {
 const PIPE = 3;
 /** Times a request that no guest has seen is given to another worker. */
 const ATTEMPTS_MAX = 3;
-
-function notStarted({ isSpent }: { readonly isSpent: boolean }, max: number): PopmeshError {
-  const details = { limit: 'slotStartMs', max };
-  return isSpent
-    ? new PopmeshError('timeout_exceeded', 'The function did not start in time', { details })
-    : new PopmeshError('unavailable', 'The function had too little time to start', { details });
-}
-
-const ignoreOverload = (error: unknown): void => {
-  if (!(error instanceof PopmeshError) || error.code !== 'overloaded') throw error;
-};
-
-const overloaded = (message: string): PopmeshError => new PopmeshError('overloaded', message);
-
-const stopping = (): PopmeshError => new PopmeshError('unavailable', 'The executor is stopping');
