@@ -1,5 +1,5 @@
 import { flushCompileCache } from 'node:module';
-import { PopmeshError } from '@popmesh/contracts';
+import { type Clock, PopmeshError } from '@popmesh/contracts';
 import { createLogger, createMetrics, realClock, realRandom, runDaemon } from '@popmesh/daemon';
 import { type GatewayConfig, loadGatewayConfig } from './config.ts';
 import { startGateway } from './start-gateway.ts';
@@ -14,6 +14,8 @@ export async function runGateway(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
   pid: number,
+  /** For tests that need a machine whose clock is wrong. */
+  clock: Clock = realClock,
 ): Promise<never> {
   const config = load(file, env);
   const failed = config instanceof PopmeshError;
@@ -29,7 +31,7 @@ export async function runGateway(
     start: async (signal) => {
       if (failed) throw config;
       const metrics = createMetrics();
-      const deps = { clock: realClock, random: realRandom, logger, metrics, pid };
+      const deps = { clock, random: realRandom, logger, metrics, pid };
       const gateway = await startGateway(config, deps, signal);
       const waited = new AbortController();
       await Promise.race([

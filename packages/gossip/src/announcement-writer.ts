@@ -112,7 +112,9 @@ export class AnnouncementWriter {
   async #write(): Promise<void> {
     const { gossip, identity, key, describe, clock, logger } = this.#options;
     const { table, idState } = gossip;
-    if (this.#superseded || (idState.kind !== 'held' && idState.kind !== 'yielded')) return;
+    // One that leaves while it waited for its id never had anything to say.
+    const mayLeave = idState.kind === 'yielded' && this.#last !== undefined;
+    if (this.#superseded || (idState.kind !== 'held' && !mayLeave)) return;
     try {
       const held = table.get(key);
       if (held !== undefined && this.#isRefused(held.revision)) {
@@ -126,13 +128,14 @@ export class AnnouncementWriter {
       if (!this.#isRefused(this.#heard)) revisions.observe(this.#heard);
       const revision = revisions.next();
       const record = sealRecord(identity, key, revision, describe());
+      // What is found while it is applied asks for another try, and must not be forgotten.
+      this.#retryAtMs = Number.POSITIVE_INFINITY;
       if ((await table.apply(record, 'local')) !== 'applied') {
         throw new PopmeshError('conflict', 'another announcement came first');
       }
-      this.#since ??= revision;
+      if (table.get(key)?.revision === revision) this.#since ??= revision;
       this.#last = { revision, atMs: clock.monotonic() };
       this.#failures = 0;
-      this.#retryAtMs = Number.POSITIVE_INFINITY;
     } catch (error) {
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
       this.#failures += 1;

@@ -1,3 +1,4 @@
+import { gatewayKey, nodeKey } from '@popmesh/protocol';
 import { AnnouncementHolders } from './announcement-holders.ts';
 import { announcementsOf } from './announcements.ts';
 import type { GossipConfig } from './config.ts';
@@ -53,6 +54,7 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
   const { clock, random, transport, persistence, openEnvelope, logger } = options;
   const { config, table, dissemination, metrics, time, facts, signal, track, changed } = frame;
   const { id, role, pop, address } = options.self;
+  const ownKey = role === 'node' ? nodeKey(id) : gatewayKey(id);
   const membership = new Membership(
     {
       id,
@@ -91,7 +93,9 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     config,
     signal,
     track,
-    held: (peer, revision, sentMs) => holders.note(peer, revision, sentMs),
+    held: (peer, revision, sentMs) => {
+      if (revision > 0n) holders.note(peer, revision, sentMs);
+    },
   });
   const call = { timeoutMs: config.callTimeoutMs, signal };
   const syncer = new Syncer({
@@ -126,7 +130,9 @@ export function assemble(options: GossipOptions, incarnation: number, frame: Fra
     now: () => clock.monotonic(),
     answered: ({ id: peer, clockMs, heldAnnouncement, sentMs, receivedMs }) => {
       time.note(peer, clockMs, sentMs, receivedMs);
-      if (!membership.isSilent) holders.note(peer, heldAnnouncement, sentMs);
+      // Of one that cannot tell the best is believed, or nobody could join a mesh of that version.
+      const held = heldAnnouncement ?? table.get(ownKey)?.revision ?? 0n;
+      if (!membership.isSilent) holders.note(peer, held, sentMs);
     },
   };
   return {

@@ -73,7 +73,7 @@ export async function ping(
     answered({
       id,
       clockMs: Number(answer.clockMs),
-      heldAnnouncement: answer.heldAnnouncement,
+      heldAnnouncement: answer.process === 0n ? undefined : answer.heldAnnouncement,
       sentMs,
       receivedMs: now(),
     });

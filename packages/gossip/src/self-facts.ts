@@ -15,7 +15,8 @@ export interface SelfFacts {
 export interface PingAnswer {
   readonly id: string;
   readonly clockMs: number;
-  readonly heldAnnouncement: bigint;
+  /** Undefined: its version does not tell. */
+  readonly heldAnnouncement: bigint | undefined;
   /** Monotonic. */
   readonly sentMs: number;
   readonly receivedMs: number;

@@ -15,7 +15,7 @@ import {
 import { until } from '../process.ts';
 import { issueToken } from '../token.ts';
 
-const root = join(import.meta.dirname, '..', '..', '..');
+const DAEMON = join(import.meta.dirname, 'daemon-with-clock.ts');
 const STOP_MS_MAX = 30_000;
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
 
@@ -126,8 +126,7 @@ export class Members {
       'api_port = 0',
       'mesh_port = 0',
     ]);
-    const script = join(import.meta.dirname, 'node-with-clock.ts');
-    return this.#start(options.id, script, [file, String(offsetMs)]);
+    return this.#start(options.id, 'node', file, offsetMs);
   }
 
   async startGateway(name: string, options: MemberOptions): Promise<Member> {
@@ -139,8 +138,7 @@ export class Members {
       'latitude = 50',
       'longitude = 8',
     ]);
-    const script = join(root, 'packages/gateway/src/main.ts');
-    return this.#start(options.id, script, ['--config', file]);
+    return this.#start(options.id, 'gateway', file, options.offsetMs ?? 0);
   }
 
   #configure(
@@ -180,8 +178,8 @@ export class Members {
     return file;
   }
 
-  async #start(id: string, script: string, args: readonly string[]): Promise<Member> {
-    const child = fork(script, args, {
+  async #start(id: string, role: string, file: string, offsetMs: number): Promise<Member> {
+    const child = fork(DAEMON, [role, file, String(offsetMs)], {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },

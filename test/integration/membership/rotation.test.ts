@@ -183,6 +183,13 @@ describe('back in rotation', () => {
     await untilElsewhere();
     jumped.setClock(0);
     await untilInRotation(jumped, t);
+    // A gateway, too, says so; what it is asked meanwhile it answers.
+    const wrong = gateway as Member;
+    wrong.setClock(10 * MINUTE_MS);
+    await until(async () => /ms ahead of/.test((await wrong.readyz()).reason), 'readyz to say so');
+    assert.equal(await get(NEAR_THIRD), 'third');
+    wrong.setClock(0);
+    await wrong.untilReady();
   });
 
   test('all disks are restored from JetStream', async (t) => {

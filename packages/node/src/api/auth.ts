@@ -92,7 +92,7 @@ export function createAuthenticate(options: {
   readonly rootPublicKey: Uint8Array;
   /** By `jti`; asked for each call, since the list may grow. */
   readonly isRevoked: (tokenId: string) => boolean;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
 }): Authenticate {
   const key = publicKeyObject(options.rootPublicKey);
   return async (authorization) => {
