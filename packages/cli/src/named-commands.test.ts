@@ -53,7 +53,11 @@ test('commands that are named exist', () => {
       if (VERBS.includes(name ?? '')) continue;
       seen++;
       const command = name === 'help' ? undefined : find(commands, name);
-      const isGroup = command !== undefined && command.commands.length > 0;
+      // One that takes an argument itself is called without a second command, too.
+      const isGroup =
+        command !== undefined &&
+        command.commands.length > 0 &&
+        command.registeredArguments.length === 0;
       const isRight =
         name === 'help' ||
         (command !== undefined &&
