@@ -26,7 +26,7 @@ import {
   Registry,
   type ReplicationStatus,
 } from '@popmesh/replication';
-import { ceilingsOf, createRuntime } from '@popmesh/runtime';
+import { createRuntime } from '@popmesh/runtime';
 import packageJson from '../package.json' with { type: 'json' };
 import { AliasKeeper } from './alias-keeper.ts';
 import { Announcer } from './announcer.ts';
@@ -229,7 +229,7 @@ async function build(
     onFunctionLost: (id, error) => applyLoop.lost(id, error),
   });
   closing.add('runtime', 10_000, () => runtime.stop());
-  const ceilings = ceilingsOf(config.runtime);
+  const { ceilings } = live;
   const failedVersions = await FailedVersions.open(folder('failed-versions.json'), logger);
   closing.add('failed versions', 1000, () => failedVersions.close());
   const applyLoop = new ApplyLoop({
