@@ -93,13 +93,14 @@ test('starts, serves, refuses a second one, ends without a trace, and goes on', 
   // The context that dev wrote is found from the folder it runs in.
   for (let nodes = 0; nodes !== 3; ) {
     const status = popmesh(cwd, 'status', '--json');
-    assert.equal(await status.ended, 0, status.output.stderr);
+    // 4 while a member is still starting.
+    assert.ok([0, 4].includes((await status.ended) ?? -1), status.output.stderr);
     ({ length: nodes } = JSON.parse(status.output.stdout).nodes);
   }
 
   const second = popmesh(cwd, 'dev', '--port', String(port));
   assert.equal(await second.ended, 1);
-  assert.match(second.output.stderr, new RegExp(`already.*pid ${first.child.pid}`));
+  assert.match(second.output.stderr, new RegExp(`already.*process ${first.child.pid}`));
   const elsewhere = popmesh(cwd, 'dev', '--state', 'other', '--port', String(port));
   assert.equal(await elsewhere.ended, 1);
   assert.match(elsewhere.output.stderr, new RegExp(`port ${port}.*[\\s\\S]*--port`));

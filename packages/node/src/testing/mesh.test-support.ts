@@ -64,7 +64,7 @@ export class TestMesh {
       .setIssuer('popmesh')
       .setAudience('popmesh-api')
       .setSubject('tester')
-      .setJti('test')
+      .setJti(String(claims.jti ?? 'test'))
       .setIssuedAt()
       .setExpirationTime('1h')
       .sign(privateKeyObject(this.root.privateKey));
