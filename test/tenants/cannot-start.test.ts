@@ -82,7 +82,7 @@ describe('a component that cannot run', () => {
       BOTH,
       async () => withInstances(rust, await parseText(WIDE), 1),
     ],
-    ['traps', /unreachable/, BOTH, async () => withStart(rust, CODE_OF.trap())],
+    ['traps', /unreachable/, [LIVE], async () => withStart(rust, CODE_OF.trap())],
     // As the first of one below, beside a good one.
     ['loops', /did not start in time/, [LIVE], async () => withStart(rust, CODE_OF.loop())],
     [

@@ -187,6 +187,20 @@ describe('structure caps', () => {
     assert.equal(code(imported), 'invalid_component');
   });
 
+  test('garbage-collected types are refused, in groups and as subtypes, too', () => {
+    const typed = (...types: readonly number[][]) =>
+      component(module(section(1, [types.length, ...types.flat()])), handleExport);
+    const [func, array, struct] = [
+      [0x60, 1, 0x7f, 1, 0x64, 0x70],
+      [0x5e, 0x7e, 1],
+      [0x5f, 0],
+    ];
+    assert.equal(code(typed(func, [0x4e, 2, ...func, ...func], [0x50, 0, ...func])), 'ok');
+    for (const type of [array, struct, [0x4e, 2, ...func, ...struct], [0x50, 0, ...array]]) {
+      assert.equal(code(typed(func, type)), 'invalid_component');
+    }
+  });
+
   test('shared, 64-bit and huge memories are refused', () => {
     for (const flags of [2, 3, 4, 5, 8]) {
       assert.equal(

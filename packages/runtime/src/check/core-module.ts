@@ -1,3 +1,4 @@
+import { PopmeshError } from '@popmesh/contracts';
 import { type ByteReader, malformed } from './bytes.ts';
 import { checkCoreName, type StructureCount } from './structure.ts';
 
@@ -9,6 +10,7 @@ import { checkCoreName, type StructureCount } from './structure.ts';
  */
 
 const CUSTOM = 0;
+const TYPE = 1;
 const IMPORT = 2;
 const FUNCTION = 3;
 const TABLE = 4;
@@ -21,7 +23,7 @@ const DATA_COUNT = 12;
 
 /** Section ids in the order in which they may come: tags and the data count came to wasm later. */
 const ORDER: readonly number[] = [
-  1,
+  TYPE,
   IMPORT,
   FUNCTION,
   TABLE,
@@ -55,7 +57,8 @@ export function checkCoreModule(reader: ByteReader, count: StructureCount): void
     if (next < 0) throw malformed(`unknown section ${id}`, at);
     if (next <= place) throw malformed(`section ${id} out of order or twice`, at);
     place = next;
-    if (id === IMPORT) checkImports(section, count);
+    if (id === TYPE) checkTypes(section);
+    else if (id === IMPORT) checkImports(section, count);
     else if (id === FUNCTION) counts.functions = checkFunctions(section, count);
     else if (id === TABLE) checkTables(section, count);
     else if (id === MEMORY) checkMemories(section, count);
@@ -91,6 +94,46 @@ function checkHeader(reader: ByteReader): void {
   for (const expected of [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]) {
     const at = header.offset;
     if (header.byte('module header') !== expected) throw malformed('not a core module', at);
+  }
+}
+
+const ARRAY = 0x5e;
+const STRUCT = 0x5f;
+const FUNC = 0x60;
+const GROUP = 0x4e;
+const SUBTYPE: ReadonlySet<number> = new Set([0x50, 0x4f]);
+
+/**
+ * Functions only. Objects of the garbage-collected types would live in V8's heap, where no limit of
+ * a function's memory sees them: 1.1 GB for one of 16 MB. No component needs them, since what goes
+ * in and out of one goes through a linear memory.
+ */
+function checkTypes(section: ByteReader): void {
+  for (let left = section.u32('type count'); left > 0; left--) {
+    if (section.bytes[section.offset] !== GROUP) skipFunctionType(section);
+    else {
+      section.byte('type group');
+      for (let members = section.u32('group'); members > 0; members--) skipFunctionType(section);
+    }
+  }
+}
+
+function skipFunctionType(section: ByteReader): void {
+  const at = section.offset;
+  let form = section.byte('type');
+  if (SUBTYPE.has(form)) {
+    for (let left = section.u32('supertypes'); left > 0; left--) section.u32('supertype');
+    form = section.byte('type');
+  }
+  if (form === ARRAY || form === STRUCT) {
+    throw new PopmeshError('invalid_component', 'A core module has garbage-collected types', {
+      hint: 'Build it for linear memory: its objects would not be counted against memory_mb.',
+      details: { offset: at },
+    });
+  }
+  if (form !== FUNC) throw malformed(`unknown form of type ${form}`, at);
+  for (const what of ['parameters', 'results']) {
+    for (let left = section.u32(what); left > 0; left--) skipValueType(section);
   }
 }
 

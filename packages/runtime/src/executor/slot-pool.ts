@@ -7,13 +7,13 @@ import {
 } from '@popmesh/contracts';
 import type { RuntimeConfig } from '../config.ts';
 import type { PlannedTarget } from '../plan.ts';
-import { limitTime } from '../prepare/child-time.ts';
 import { type ComponentCode, withoutCommon } from '../worker/component-code.ts';
 import { CELL, type KeepMessage } from '../worker/wire.ts';
 import type { UsageRow } from './control.ts';
 import type { Invocation } from './invocation.ts';
 import { Slot } from './slot.ts';
-import { ignoreOverload, notStarted, overloaded, stopping } from './slot-errors.ts';
+import { ignoreOverload, overloaded, stopping } from './slot-errors.ts';
+import { limitStart } from './start-limit.ts';
 import { Suspicion } from './suspicion.ts';
 import type { WorkerSupply } from './worker-supply.ts';
 
@@ -355,9 +355,9 @@ export class SlotPool {
     this.#setApart(slot.idleSinceMs);
     const { plan } = target;
     // A component may loop while it is instantiated, when no request is there to be watched.
-    let late: { readonly isSpent: boolean } | undefined;
-    const deadline = this.#limitStart(slot, (isSpent) => {
-      late = { isSpent };
+    let late: PopmeshError | undefined;
+    const deadline = limitStart(slot, this.options, (error) => {
+      late = error;
       void slot.end();
     });
     try {
@@ -395,26 +395,12 @@ export class SlotPool {
       }
       this.#requeue(slot.takeBack());
       void slot.end();
-      throw late === undefined ? error : notStarted(late, config.slotStartMs);
+      throw late ?? error;
     } finally {
       deadline.cancel();
       // A new thread takes the HTTP thread 2 ms, and a core for 100.
       this.options.clock.setTimer(REFILL_AFTER_MS, () => supply.refill());
     }
-  }
-
-  /** By what its thread spends: by the clock a good one would be given up on a busy machine. */
-  #limitStart(slot: Slot, onOver: (isSpent: boolean) => void): Timer {
-    const { clock, config } = this.options;
-    return limitTime({
-      limitMs: config.slotStartMs,
-      clock,
-      cpuMs: async () => {
-        const used = await slot.worker.cpuUsage().catch(() => undefined);
-        return used && (used.user + used.system) / 1000;
-      },
-      onOver,
-    });
   }
 
   #onRoom(slot: Slot): void {

@@ -203,7 +203,7 @@ function ownGroup(mounts: string, own: string): string | undefined {
   // Outside what is mounted there is nothing that we could write.
   if (path.startsWith('/..')) return undefined;
   const inside = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
-  return join(point, inside);
+  return join(point, inside).replace(/\/$/, '');
 }
 
 const words = (text: string | undefined): string[] => (text ?? '').trim().split(/\s+/);
