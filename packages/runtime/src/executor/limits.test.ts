@@ -117,6 +117,32 @@ export function handle(id, head, methodLength, urlLength) {
     assert.equal((await harness.call(FN, '/hello')).text, 'hello');
   });
 
+  test('an instance that a request has poisoned is replaced after three timeouts in a row', async () => {
+    const id: FunctionId = 'default/poisoned';
+    const source = `
+import host from 'popmesh:function/host@0.2.0';
+const DONE = { then: (resolve) => resolve() };
+let count = 0;
+export function settle() {
+  return DONE;
+}
+export function handle(id, head, methodLength, urlLength) {
+  const url = head.slice(methodLength, methodLength + urlLength);
+  Promise.resolve().then(() => host.respond(id, 200, '', 'fresh ' + ++count));
+  if (url.endsWith('/poison')) Promise.prototype.then = () => {};
+  return DONE;
+}`;
+    const limits = { timeoutMs: 1_500 };
+    await harness.deploy(id, { limits, scaling: { max: 1 } }, await buildGuest(source));
+    assert.equal((await harness.call(id, '/')).text, 'fresh 1');
+    assert.equal((await harness.call(id, '/poison')).text, 'fresh 2');
+    for (let i = 0; i < 3; i++) refused(await harness.call(id, '/'), 504, 'timeout_exceeded');
+    // Its time counts from when it came, and a start may take longer than that here.
+    let answer = await harness.call(id, '/');
+    for (let i = 0; i < 20 && answer.status !== 200; i++) answer = await harness.call(id, '/');
+    assert.match(answer.text, /^fresh 1$/);
+  });
+
   test('a trap is one request, named; the instance is replaced', async () => {
     await harness.call(FN, '/count');
     refused(await harness.call(FN, '/throw'), 500, 'function_trapped');

@@ -59,6 +59,8 @@ export class Slot implements Runner {
   idleSinceMs = 0;
   retained = 0;
   traps = 0;
+  /** Requests that ran out of time since the guest last answered one. */
+  timeoutsInARow = 0;
   readonly cpu = { polling: false, polledMs: 0, totalMicros: 0, turn: 0, turnMicros: 0 };
   readonly #hooks: SlotHooks;
   readonly #toWorker = createRing();
@@ -201,6 +203,7 @@ export class Slot implements Runner {
     const status = responseStatus(reader);
     const body = responseBody(reader);
     const lines = responseLines(reader);
+    this.timeoutsInARow = 0;
     this.#settle(id);
     invocation?.respond(status, lines, BODY_KIND.latin1, body);
   }
@@ -211,6 +214,7 @@ export class Slot implements Runner {
       const id = batch[at + 1] as number;
       switch (operation) {
         case FROM_WORKER.response: {
+          this.timeoutsInARow = 0;
           const kind = batch[at + 4] as number;
           const invocation = this.inflight.get(id);
           if (kind !== PIPE) this.#settle(id);

@@ -85,10 +85,12 @@ export class Watch {
       details: { limit: 'timeout_ms', max },
     });
     for (const pool of this.#options.pools()) {
-      if (pool.forget(invocation) || pool.slots.has(invocation.runner as Slot)) {
-        pool.explain(error, invocation);
-        break;
-      }
+      const slot = invocation.runner as Slot;
+      const isRunning = pool.slots.has(slot);
+      if (!pool.forget(invocation) && !isRunning) continue;
+      if (isRunning) slot.timeoutsInARow++;
+      pool.explain(error, invocation);
+      break;
     }
     invocation.fail(error);
   }
