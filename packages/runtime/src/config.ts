@@ -43,7 +43,8 @@ export const runtimeConfigSchema = z
     spareExecutors: count(1, 16),
     /**
      * Where the daemon is root, executors run as users of their own, the 500 from here on, each
-     * user id its group id, too. 0: as root, like the daemon.
+     * user id its group id, too. 0: as root, like the daemon. Daemons that share a network
+     * namespace share the range out; where they share processes but no network, give each its own.
      */
     executorUidFrom: count(60_600, 2 ** 31 - 1_000),
     executorStartMs: positive(10_000),

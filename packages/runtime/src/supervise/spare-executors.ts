@@ -12,6 +12,7 @@ import { closedPath, type ExecutorUser, ExecutorUsers } from './executor-user.ts
 import { Expectations } from './expectations.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Stage } from './stage.ts';
+import { claimUid } from './uid-claim.ts';
 
 /**
  * Where executor processes come from. A few are started ahead, blank: booted, code loaded, a
@@ -141,7 +142,7 @@ export class SpareExecutors {
 
   /** A user for another process that works on what strangers wrote. */
   async withUser<T>(run: (user: ExecutorUser | undefined) => Promise<T>): Promise<T> {
-    const user = this.#users?.take();
+    const user = await this.#users?.take();
     try {
       return await run(user);
     } finally {
@@ -166,7 +167,7 @@ export class SpareExecutors {
   async #create(): Promise<ExecutorProcess> {
     const { root, config, random, logger } = this.#options;
     const name = Buffer.from(random.bytes(9)).toString('base64url');
-    const user = this.#users?.take();
+    const user = await this.#users?.take();
     const path = join(root, name);
     try {
       const stage = await Stage.create(path, user);
@@ -255,7 +256,9 @@ export class SpareExecutors {
     }
     const needed = [process.execPath, EXECUTOR_ENTRY, root, ...codePaths(), ...jcoFolders()];
     const closed = await closedPath(needed);
-    if (closed === undefined) return new ExecutorUsers(config.executorUidFrom, USERS_MAX);
+    if (closed === undefined) {
+      return new ExecutorUsers(config.executorUidFrom, USERS_MAX, claimUid);
+    }
     logger.warn('executors run as root: other users cannot read what they need', {
       path: closed,
       hint: `chmod o+rX ${closed}, or run the daemon as a user of its own`,
