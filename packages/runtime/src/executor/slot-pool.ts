@@ -50,8 +50,6 @@ export interface SlotPoolOptions {
 /** Deaths of slots in a row, none ever ready, after which requests are refused for a while. */
 const START_FAILURES_MAX = 3;
 const START_FAILURE_REST_MS = 1_000;
-/** Of one thread, with no answer in between; then the next request goes to a fresh one. */
-const TIMEOUTS_IN_A_ROW_MAX = 3;
 /** How long requests wait for a thread when other functions have them all. */
 const STARVED_MS_MAX = 1_000;
 const REFILL_AFTER_MS = 20;
@@ -407,14 +405,7 @@ export class SlotPool {
 
   #onRoom(slot: Slot): void {
     const { concurrency } = this.options.target.plan.scaling;
-    // A guest that does not notice that its requests are over, traps again and again, or answers
-    // none any more: one request may have broken what all of them need.
-    if (
-      slot.state === 'ready' &&
-      (slot.zombies.size > concurrency ||
-        slot.traps >= this.options.config.workerTrapsMax ||
-        slot.timeoutsInARow >= TIMEOUTS_IN_A_ROW_MAX)
-    ) {
+    if (slot.state === 'ready' && slot.isWorn(concurrency, this.options.config.workerTrapsMax)) {
       slot.state = 'retiring';
     }
     if (slot.state === 'ready') this.#fill(slot);

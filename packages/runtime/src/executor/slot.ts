@@ -45,6 +45,9 @@ export interface SlotHooks {
   onKeep(message: KeepMessage): void;
 }
 
+/** With no answer in between; then the next request goes to a fresh thread. */
+const TIMEOUTS_IN_A_ROW_MAX = 3;
+
 export type Loaded = Extract<WorkerReply, { type: 'loaded' }>;
 
 export class Slot implements Runner {
@@ -152,6 +155,18 @@ export class Slot implements Runner {
       headerLines,
       bodyKind,
       body ?? invocation.contentLength,
+    );
+  }
+
+  /**
+   * A guest that does not notice that its requests are over, traps again and again, or answers none
+   * any more: one request may have broken what all of them need.
+   */
+  isWorn(concurrency: number, trapsMax: number): boolean {
+    return (
+      this.zombies.size > concurrency ||
+      this.traps >= trapsMax ||
+      this.timeoutsInARow >= TIMEOUTS_IN_A_ROW_MAX
     );
   }
 
