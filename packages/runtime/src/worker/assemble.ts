@@ -29,12 +29,19 @@ export interface Assembled {
   listen(): Inbox;
 }
 
+const PAGE_BYTES = 65_536;
 /** Fresh instances made ahead of need, each with a memory of its own. */
 const SPARE_INSTANCES_MAX = 4;
 
 export function assemble({ message, code, door, clock, post }: AssembleOptions): Assembled {
   const { limits, isolation, concurrency } = message;
   const memoryLimitBytes = limits.memoryMb * 1024 * 1024;
+  // A JavaScript function begins with its image and its stack, which are no sign of growth.
+  const firstBytes = code.images.reduce(
+    (total, { memory }) => total + (memory?.pages ?? 0) * PAGE_BYTES,
+    0,
+  );
+  const leftBytes = Math.max(0, memoryLimitBytes - firstBytes);
   const schedule = (run: () => void): void => void setImmediate(run);
   const outbox = new Outbox({ ring: message.fromWorker, post, schedule });
   const contexts = createContextFactory({
@@ -66,7 +73,7 @@ export function assemble({ message, code, door, clock, post }: AssembleOptions):
     createContext: contexts.create,
     mode,
     callsMax: message.instanceCallsMax,
-    memoryRetireBytes: (memoryLimitBytes * message.instanceMemoryRetirePercent) / 100,
+    memoryRetireBytes: firstBytes + (leftBytes * message.instanceMemoryRetirePercent) / 100,
     spares: Math.min(concurrency, SPARE_INSTANCES_MAX),
     onDiscard: contexts.forget,
   };
