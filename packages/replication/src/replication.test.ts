@@ -50,6 +50,9 @@ test('three nodes that start together make one bucket, and a record reaches all 
   const { outcome } = await a.put('function/default/hello');
   assert.equal(outcome, 'stored');
   await eventually(() => same(...nodes));
+  // Who was told, before the first comparison, that there was none is told of its end.
+  assert.equal(a.problems.at(-1), undefined);
+  assert.ok(a.problems.length > 0);
   assert.match(a.replication.status().version ?? '', /^2\./);
   assert.equal(a.replication.status().pending, 0);
 });

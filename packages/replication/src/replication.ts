@@ -362,7 +362,7 @@ class NatsReplication implements Replication {
     }
     this.#backoff.reset();
     this.#health.works('comparison');
-    this.#usable = true;
+    this.#setUsable(true);
     this.#connectedGauge.set(1);
     this.#writer.resume(sync);
     this.#chunks.resume(exchange, ended, compareChunks);
@@ -379,8 +379,15 @@ class NatsReplication implements Replication {
     });
   }
 
+  /** What was not compared yet is a problem, too: whoever was told of it hears when it is over. */
+  #setUsable(usable: boolean): void {
+    if (this.#usable === usable) return;
+    this.#usable = usable;
+    this.#options.onProblemChanged?.();
+  }
+
   #pause(reason: unknown): void {
-    this.#usable = false;
+    this.#setUsable(false);
     this.#connectedGauge.set(0);
     this.#writer.pause();
     this.#chunks.pause();

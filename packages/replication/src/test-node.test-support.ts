@@ -83,6 +83,8 @@ export class TestNode {
   readonly table = new MemoryRecordTable();
   readonly chunks = new Map<string, Uint8Array>();
   readonly replication: Replication;
+  /** As they were told. */
+  readonly problems: (string | undefined)[] = [];
   readonly registry: Registry;
   readonly hybridClock = new HybridClock(realClock);
 
@@ -102,6 +104,7 @@ export class TestNode {
       openEnvelope: (envelope) => openRecord(mesh.root.publicKey, envelope, cache),
       clock,
       random: realRandom,
+      onProblemChanged: () => this.problems.push(this.replication.status().problem),
     });
     this.replication.reseed({
       inUse: () => this.chunks.keys(),
