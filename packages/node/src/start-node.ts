@@ -167,6 +167,10 @@ async function build(
     clock: hybridClock,
     logger,
   });
+  // Before anything can have come from others: what is here now came from the disk.
+  const notices = new NoticeWatch({ nodeId: config.id, registry, audit, logger });
+  closing.add('notices', 2000, () => notices.stop());
+  notices.start();
   const hostRecords = new HostRecords({ table, registry, identity, clock: hybridClock, logger });
   closing.add('hosts', 100, async () => hostRecords.stop());
   const standing = new Standing({
@@ -361,8 +365,6 @@ async function build(
     metrics,
   });
   closing.add('retention', 2000, () => retention.stop());
-  const notices = new NoticeWatch({ nodeId: config.id, registry, audit, logger });
-  closing.add('notices', 2000, () => notices.stop());
   const aliases = new AliasKeeper({
     selfId: config.id,
     registry,
@@ -383,7 +385,6 @@ async function build(
     });
     await replication.start(signal);
   }
-  notices.start();
   applyLoop.start();
   announcer.start();
   aliases.start();
