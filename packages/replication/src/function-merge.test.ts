@@ -323,7 +323,7 @@ const steps = (sides: number): fc.Arbitrary<Step[]> =>
     { maxLength: 70 },
   );
 
-const runs = Number(process.env.POPMESH_SEEDS ?? 400);
+const runs = Number(process.env.POPMESH_SEEDS ?? 150);
 
 test('in any order, with any duplication, all come to the same and nothing acknowledged is lost', () => {
   fc.assert(
