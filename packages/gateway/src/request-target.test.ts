@@ -50,6 +50,8 @@ test('a path that leads elsewhere once it is read is refused', () => {
     ['alice.example', '/admin/../x'],
     ['alice.example', '/./exact'],
     ['alice.example', '\\admin/x'],
+    ['alice.example', '/x\\y?a=1'],
+    ['alice.example', '/x?a=1#/../y'],
     ['alice.example', '/exact#x'],
     ['alice.example', '/admin/..?a=/./'],
   ] as const) {
@@ -63,6 +65,8 @@ test('what is the same in both readings goes on as it was sent', () => {
     ['1.1.1.1', '/alice/echo/./', 'alice/echo /./'],
     ['1.1.1.1', '/alice/echo//bob/shop', 'alice/echo //bob/shop'],
     ['1.1.1.1', '/alice/echo/a?x=/../y', 'alice/echo /a?x=/../y'],
+    ['1.1.1.1', '/alice/echo/a?path=C:\\x\\..\\y', 'alice/echo /a?path=C:\\x\\..\\y'],
+    ['alice.example', '/admin?re=\\d+', 'alice/admin /admin?re=\\d+'],
     ['1.1.1.1', '/alice/echo/..%2f..%2fbob%2fshop', 'alice/echo /..%2f..%2fbob%2fshop'],
     ['1.1.1.1', '/alice/echo/%5c..%5cx', 'alice/echo /%5c..%5cx'],
     ['1.1.1.1', '/alice/echo/.well-known/x', 'alice/echo /.well-known/x'],

@@ -11,8 +11,11 @@ import type { Directory, Match } from './directory.ts';
  * and a character that separates nothing.
  */
 
-/** Read as a slash by some and as itself by others, or as the end of the target. */
-const TWO_MEANINGS = /[\\#]/;
+/**
+ * In a path a backslash is read as a slash by some and as itself by others; `#` ends the target
+ * for some. Behind `?` a backslash is only itself, and browsers send it unescaped.
+ */
+const TWO_MEANINGS = /#|^[^?]*\\/;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i;
 
 export function findFunction(

@@ -87,8 +87,10 @@ function narrowedCookie(cookie: string, site: Site): string | undefined {
   if (site.via !== 'path') return kept.join(';');
   // A browser would refuse it with any path but `/`.
   if (/^\s*__host-/i.test(cookie)) return undefined;
-  const below = path.startsWith('/') && path !== '/' ? path : '';
-  kept.push(` Path=/${site.entry.id}${below}`);
+  const own = `/${site.entry.id}`;
+  // Who knows where he is served and says so himself is right, too.
+  if (path === own || path.startsWith(`${own}/`)) kept.push(` Path=${path}`);
+  else kept.push(` Path=${own}${path.startsWith('/') && path !== '/' ? path : ''}`);
   return kept.join(';');
 }
 
