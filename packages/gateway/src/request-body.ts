@@ -40,6 +40,9 @@ export interface BodyTools {
 /** `waiting`: nobody but us has it. `early`: a node was asked though hardly anything is here. */
 type State = 'waiting' | 'early' | 'going' | 'over';
 
+/** More are joined. */
+const KEPT_PIECES_MAX = 256;
+
 export class IncomingBody implements WatchedBody {
   readonly #req: IncomingMessage;
   readonly #plan: BodyPlan;
@@ -170,13 +173,20 @@ export class IncomingBody implements WatchedBody {
         return;
       }
       this.#heldBytes += chunk.length;
-      this.#kept?.push(chunk);
+      this.#keep(chunk);
     }
     const taken = this.#sink?.push(chunk) ?? !enough;
     if (!taken) this.#req.pause();
     if (!enough) return;
     if (this.#state === 'waiting') this.#go('going');
     else this.#settle();
+  }
+
+  /** A client may send chunks of one byte, and an object for each costs a hundred that nobody counts. */
+  #keep(chunk: Buffer): void {
+    if (this.#kept === undefined) return;
+    this.#kept.push(chunk);
+    if (this.#kept.length > KEPT_PIECES_MAX) this.#kept = [Buffer.concat(this.#kept)];
   }
 
   #onEnd(): void {
