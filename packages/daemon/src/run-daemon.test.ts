@@ -54,6 +54,7 @@ test('a start that fails tells why, once, and ends with 2', async () => {
   });
   assert.equal(await exit, 2);
   assert.match(await err, /fixture: port 1 is taken\nhint: Choose another\.\n/);
+  assert.doesNotMatch(await err, /draining/);
 });
 
 test('a signal during the start aborts it and ends with 0', async () => {

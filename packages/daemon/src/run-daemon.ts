@@ -85,6 +85,8 @@ export async function runDaemon(options: DaemonOptions): Promise<never> {
   try {
     running = await options.start(ending.signal);
   } catch (caught) {
+    // Else the end of this process would be reported as that of the parent.
+    process.off('disconnect', orphaned);
     if (ending.signal.aborted) return finish(options, 0);
     const error = PopmeshError.from(caught);
     logger.error(`${name}: could not start`, { error });

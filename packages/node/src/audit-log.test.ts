@@ -87,6 +87,7 @@ test('the chain goes on over rotated files and restarts, and is checked over all
   // Archived files are no break, one that is missing in between is.
   assert.deepEqual((await verifyAudit(files.slice(1))).fromTheBeginning, false);
   assert.equal((await verifyAudit(files.toSpliced(1, 1))).broken?.problem, 'out_of_chain');
+  assert.equal((await verifyAudit([...files, ...files])).broken?.problem, 'another_log');
   await appendFile(join(directory, AUDIT_FILE), '{"timeMs":1,"acti');
   assert.deepEqual((await verifyAudit(files)).tornEnd, true);
   await appendFile(oldest, '{"timeMs":1,"acti');

@@ -1,6 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { PopmeshError } from '@popmesh/contracts';
 import { AUDIT_FILE, type AuditLine, FIRST_HASH, hashOf, rotatedFiles } from './audit-log.ts';
 
@@ -18,7 +18,7 @@ export interface AuditLineAt {
   readonly isWhole: boolean;
 }
 
-export type AuditProblem = 'altered' | 'unreadable' | 'out_of_chain';
+export type AuditProblem = 'altered' | 'unreadable' | 'out_of_chain' | 'another_log';
 
 export interface AuditVerdict {
   readonly files: readonly string[];
@@ -93,7 +93,7 @@ export async function verifyAudit(files: readonly string[]): Promise<AuditVerdic
     const read = isWhole ? parseAuditLine(text) : undefined;
     const problem = problemOf(read, previous);
     if (problem !== undefined) {
-      const message = `${basename(file)}, line ${line}: ${MESSAGES[problem]}`;
+      const message = `${file}, line ${line}: ${MESSAGES[problem]}`;
       return verdict({ tornEnd: false, broken: { file, line, problem, message } });
     }
     if (previous === undefined) fromTheBeginning = read?.previous === FIRST_HASH;
@@ -106,6 +106,8 @@ export async function verifyAudit(files: readonly string[]): Promise<AuditVerdic
 const MESSAGES: Readonly<Record<AuditProblem, string>> = {
   unreadable: 'it is no line of an audit log',
   altered: 'it is not what was written: its hash is another',
+  another_log:
+    'another log begins here: that of another node, to be checked by itself, or one in the place of what was taken out',
   out_of_chain: 'it does not follow the line before: something between was taken out or put in',
 };
 
@@ -116,7 +118,8 @@ function problemOf(
   if (read === undefined) return 'unreadable';
   const { hash, ...line } = read;
   if (hash !== hashOf(line)) return 'altered';
-  return previous === undefined || line.previous === previous ? undefined : 'out_of_chain';
+  if (previous === undefined || line.previous === previous) return undefined;
+  return line.previous === FIRST_HASH ? 'another_log' : 'out_of_chain';
 }
 
 /** Undefined for what is no line of ours. */

@@ -59,7 +59,7 @@ test('audit verify tells the first broken line, audit tail follows', async (t) =
   const broken = await run(['verify', file]);
   assert.deepEqual(
     [broken.status, broken.stdout],
-    [1, 'broken at audit.log, line 2: it is not what was written: its hash is another\n'],
+    [1, `broken at ${file}, line 2: it is not what was written: its hash is another\n`],
   );
   const machine = JSON.parse((await run(['verify', '.', '--json'])).stdout);
   assert.deepEqual(

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Surroundings, terminalOf } from '../command-line.ts';
 import { base64url, createIdentity, createRootKey, readRootKey } from '../mesh-keys/key-files.ts';
@@ -48,7 +48,7 @@ export function registerMesh(program: Command, around: Surroundings): void {
       terminal.print(file);
       terminal.say(`\nCopy it to ${id} (mode 600) and name it there:\n`);
       terminal.say(
-        `id = "${id}"\n[mesh]\nroot_public_key = "${rootPublicKey}"\nidentity_file = "${id}.identity.json"`,
+        `id = "${id}"\n[mesh]\nroot_public_key = "${rootPublicKey}"\nidentity_file = "${basename(file)}"`,
       );
     });
 
