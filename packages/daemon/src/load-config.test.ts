@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { inspect } from 'node:util';
 import { PopmeshError } from '@popmesh/contracts';
 import { z } from 'zod';
 import { loadConfig } from './index.ts';
+import { describeError } from './logger.ts';
 
 const schema = z.object({
   id: z.string(),
@@ -70,6 +72,18 @@ test('all problems at once, with path and line', (t) => {
 test('text that is not TOML is refused with its place', (t) => {
   const path = file(t, 'id = "a"\nx =\n');
   assert.throws(() => loadConfig({ schema, file: path }), /node\.toml:2:\d+: /);
+});
+
+test('what stands around an error of TOML is not told: it may be a secret', (t) => {
+  const path = file(t, 'id = "a"\n[env]\nKEY = "s3cret-1"\nTOKEN = "s3cret-2\nPASS = "s3cret-3"\n');
+  try {
+    loadConfig({ schema, file: path });
+    assert.fail('no error');
+  } catch (error) {
+    const told = inspect(error, { depth: 10 }) + JSON.stringify(describeError(error));
+    assert.match(told, /node\.toml:4:\d+: \w+/);
+    assert.doesNotMatch(told, /s3cret/);
+  }
 });
 
 test('a missing file, and a missing key that has no line', () => {

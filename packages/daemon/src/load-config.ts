@@ -86,8 +86,7 @@ function parseToml(text: string, file: string | undefined): Tree {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const reason = cause.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
-    throw new PopmeshError('invalid_config', `${file}:${cause.line}:${cause.column}: ${reason}`, {
-      cause,
-    });
+    // Without the cause: it quotes the lines around the place, and those may hold secrets.
+    throw new PopmeshError('invalid_config', `${file}:${cause.line}:${cause.column}: ${reason}`);
   }
 }

@@ -117,6 +117,8 @@ test('deploy, answer, list, log, roll back, delete', async (t) => {
       '/v1/hosts',
       '/v1/hosts/{host}',
       '/v1/logs',
+      '/v1/quotas',
+      '/v1/quotas/{namespace}',
       '/v1/status',
     ]);
   });
