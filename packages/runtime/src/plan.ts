@@ -122,3 +122,12 @@ export function planFunction(
     },
   };
 }
+
+/** One instance, however many are to stand later. */
+export const forTrial = (planned: PlannedDeployment): PlannedDeployment => ({
+  ...planned,
+  targets: planned.targets.map((target) => ({
+    ...target,
+    plan: { ...target.plan, scaling: { ...target.plan.scaling, min: 0 } },
+  })),
+});

@@ -17,7 +17,7 @@ import type { FunctionConfig } from '@popmesh/protocol';
 import { type RuntimeConfig, type RuntimeConfigInput, runtimeConfigSchema } from './config.ts';
 import type { ExecutorLoad, FromExecutor, UsageRow } from './executor/control.ts';
 import { addUsage, emptyUsage } from './executor/usage.ts';
-import { type Deployment, type PlannedDeployment, planFunction } from './plan.ts';
+import { type Deployment, forTrial, type PlannedDeployment, planFunction } from './plan.ts';
 import { type Artifact, type Prepared, Preparer, preparedSuffix } from './prepare/preparer.ts';
 import { PreparedStore, sha256 } from './prepare/store.ts';
 import { Sweeper } from './prepare/sweeper.ts';
@@ -297,8 +297,10 @@ class NodeRuntime implements Runtime {
     try {
       await untilAborted(tried, signal);
     } finally {
-      if (isFirst) void this.#keepAfterTrial(namespace, executor, tried);
-      else void executor.stop(0).finally(() => this.#leaving.delete(executor));
+      // Who goes away leaves none that runs on: with it there would be more than may run.
+      const isGivenUp = signal.aborted && executor.functions <= 1;
+      if (isFirst && !isGivenUp) void this.#keepAfterTrial(namespace, executor, tried);
+      else void this.#end(namespace, executor, 0);
     }
   }
 
@@ -345,12 +347,18 @@ class NodeRuntime implements Runtime {
   /** The namespace may have another executor by now, which is none of our business here. */
   async #retireUnused(namespace: string, executor: ExecutorSupervisor): Promise<void> {
     if (executor.functions > 0 || this.#executors.get(namespace) !== executor) return;
-    this.#executors.delete(namespace);
+    await this.#end(namespace, executor, STOP_GRACE_MS);
+  }
+
+  async #end(namespace: string, executor: ExecutorSupervisor, graceMs: number): Promise<void> {
     this.#leaving.add(executor);
-    this.#forgetLoad(namespace);
-    this.#announce();
-    await executor.drain().catch(() => {});
-    await executor.stop(STOP_GRACE_MS);
+    if (this.#executors.get(namespace) === executor) {
+      this.#executors.delete(namespace);
+      this.#forgetLoad(namespace);
+      this.#announce();
+    }
+    if (graceMs > 0) await executor.drain().catch(() => {});
+    await executor.stop(graceMs);
     this.#leaving.delete(executor);
   }
 
@@ -486,15 +494,6 @@ class NodeRuntime implements Runtime {
     }
   }
 }
-
-/** One instance, however many are to stand later. */
-const forTrial = (planned: PlannedDeployment): PlannedDeployment => ({
-  ...planned,
-  targets: planned.targets.map((target) => ({
-    ...target,
-    plan: { ...target.plan, scaling: { ...target.plan.scaling, min: 0 } },
-  })),
-});
 
 const readText = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').catch(() => undefined);

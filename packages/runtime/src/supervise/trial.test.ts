@@ -11,6 +11,14 @@ import { poison } from '../testing/poison.ts';
 
 const LIVE: FunctionId = 'canary/live';
 
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
 describe('a trial', () => {
   let harness: Harness;
   const prove = (id: FunctionId, prepared: Prepared, signal = new AbortController().signal) =>
@@ -55,6 +63,24 @@ describe('a trial', () => {
     await assert.rejects(prove('new/bad', bad), /does not start/);
     const isGone = () => harness.runtime.executors().every((it) => it.namespace !== 'new');
     while (!isGone()) await testClock.sleep(10);
+  });
+
+  test('whose caller goes away ends at once, with the executor that it was the first of', async () => {
+    const endless = await harness.prepare(await buildGuest(countingGuest('for ever')));
+    const abort = new AbortController();
+    const outcome = prove('left/f', endless, abort.signal);
+    outcome.catch(() => {});
+    const pidOf = () => harness.runtime.executors().find((it) => it.namespace === 'left')?.pid;
+    while (pidOf() === undefined) await testClock.sleep(1);
+    const pid = pidOf() ?? assert.fail();
+    // Frozen, it would run for as long as a trial may.
+    process.kill(pid, 'SIGSTOP');
+    abort.abort(new Error('gone'));
+    await assert.rejects(outcome, /gone/);
+    const deadlineMs = performance.now() + 3000;
+    while (isAlive(pid) && performance.now() < deadlineMs) await testClock.sleep(10);
+    assert.equal(isAlive(pid), false);
+    assert.equal(pidOf(), undefined);
   });
 
   test('whose caller goes away is not waited for', async () => {
