@@ -88,7 +88,7 @@ const limits = z.strictObject({
   client: clientLimits.prefault({}),
   namespace: namespaceLimits.prefault({}),
   /** A body may pause for so long, and must otherwise come at this rate until its answer begins. */
-  bodyIdleMs: ms(10_000),
+  bodyIdleMs: ms(30_000),
   bodyBytesPerSecondMin: count(500),
   /** A body that is not whole by then may go to a node as a stream, for those who wait for an early answer. */
   earlyAfterMs: ms(100, 60_000),
