@@ -131,6 +131,12 @@ export class Registry {
       .filter((view): view is FunctionView => view !== undefined && !view.deleted);
   }
 
+  /** How many tombstones of the namespace are held. */
+  countDeleted(namespace: string): number {
+    const records = this.#table.list(`${FUNCTION_PREFIX}${namespace}/`);
+    return records.filter((record) => this.#viewOf(record)?.deleted).length;
+  }
+
   /** After each change from anywhere, tombstones too. The returned function unsubscribes. */
   onChanged(listener: (view: FunctionView) => void): () => void {
     return this.#table.onApplied((record) => {

@@ -1,4 +1,5 @@
 import { type FunctionId, type OpaqueRecord, PopmeshError } from '@popmesh/contracts';
+import { TOMBSTONE_KEPT_MS } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
 import type { Actor } from '../api/control.ts';
 import type { AuditLog } from '../audit-log.ts';
@@ -15,7 +16,7 @@ import type { QuotaChange, QuotaSummary } from './quota-schemas.ts';
 export interface QuotaControlOptions {
   readonly defaults: Quota;
   readonly records: QuotaRecords;
-  readonly registry: Pick<Registry, 'list'>;
+  readonly registry: Pick<Registry, 'list' | 'get' | 'countDeleted'>;
   /** Hosts that a namespace has claimed. */
   readonly hostsOf: (namespace: string) => number;
   readonly audit: Pick<AuditLog, 'append'>;
@@ -48,12 +49,21 @@ export class QuotaControl {
     };
   }
 
-  /** Throws `quota_exceeded` for a function more than there may be; before anything is stored. */
+  /**
+   * Throws `quota_exceeded` for a function more than there may be; before anything is stored.
+   * Deleted ones are remembered for a while, and whoever deploys and deletes under ever new names
+   * would fill every node's record table: as many again may be remembered.
+   */
   checkFunctions(namespace: string, fn: FunctionId): void {
-    const functions = this.#options.registry.list(namespace);
+    const { registry } = this.#options;
+    const held = registry.get(fn);
+    if (held?.deleted === false) return;
+    const used = registry.list(namespace).length;
     const { functions: max } = this.of(namespace);
-    if (functions.some(({ id }) => id === fn) || functions.length < max) return;
-    throw exceeded(namespace, 'functions', max, functions.length);
+    if (used >= max) throw exceeded(namespace, 'functions', max, used);
+    if (held !== undefined) return;
+    const deleted = registry.countDeleted(namespace);
+    if (deleted >= max) throw exceeded(namespace, 'functions_deleted', max, deleted);
   }
 
   /** The same for the bytes of one more version, with those that it will make go left out. */
@@ -137,12 +147,28 @@ const bytesOf = (chunks: readonly Chunk[]): number => {
 
 const toMb = (bytes: number): number => Math.round((bytes / MB) * 100) / 100;
 
-const exceeded = (namespace: string, limit: string, allowed: number, used: number): PopmeshError =>
+const DAY_MS = 24 * 3_600_000;
+
+const WHAT = {
+  functions: 'more functions',
+  functions_deleted: 'more deleted functions to remember',
+  stored_mb: 'more stored bytes',
+};
+
+const exceeded = (
+  namespace: string,
+  limit: keyof typeof WHAT,
+  allowed: number,
+  used: number,
+): PopmeshError =>
   new PopmeshError(
     'quota_exceeded',
-    `namespace ${namespace} would have more ${limit === 'functions' ? 'functions' : 'stored bytes'} than it may`,
+    `namespace ${namespace} would have ${WHAT[limit]} than it may`,
     {
-      hint: 'Delete what is not needed, or ask the operator: `popmesh quota` shows what there is.',
+      hint:
+        limit === 'functions_deleted'
+          ? `Deleted functions are forgotten after ${TOMBSTONE_KEPT_MS / DAY_MS} days; until then deploy under a name that was deleted, or ask the operator.`
+          : 'Delete what is not needed, or ask the operator: `popmesh quota` shows what there is.',
       details: { limit, used, allowed },
     },
   );

@@ -87,6 +87,16 @@ test('a namespace has what the operator gives it, on every node, and no more', a
   );
   assert.equal((await one.call('/v1/quotas/bank', {}, tenant)).status, 403);
 
+  // Names that were deleted count for themselves: each leaves a tombstone for days.
+  assert.equal((await one.call('/v1/functions/bank/a', { method: 'DELETE' })).status, 200);
+  const fresh = (await (await one.upload('bank/b', component)).json()) as Refusal;
+  const { limit, used: remembered } = fresh.error.details;
+  assert.deepEqual(
+    [fresh.error.code, limit, remembered],
+    ['quota_exceeded', 'functions_deleted', 1],
+  );
+  await one.deploy('bank/a', component);
+
   // Left out is the operator's default again.
   assert.equal((await put({})).status, 200);
   assert.deepEqual((await described()).isDefault, true);
