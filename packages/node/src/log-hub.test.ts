@@ -19,6 +19,7 @@ const bounds = {
   ringBytesMax: 10_000,
   replayLinesMax: 3,
   followersMax: 2,
+  followersPerReaderMax: 2,
   followerLinesMax: 4,
   followerBytesMax: 5000,
 };

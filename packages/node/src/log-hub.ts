@@ -14,6 +14,8 @@ export interface LogHubBounds {
   /** Lines of the ring that a new follower gets first. */
   readonly replayLinesMax: number;
   readonly followersMax: number;
+  /** Of one reader, by the id of its token, whichever node it asked. */
+  readonly followersPerReaderMax: number;
   readonly followerLinesMax: number;
   readonly followerBytesMax: number;
 }
@@ -24,6 +26,7 @@ export const LOG_HUB_BOUNDS: LogHubBounds = {
   ringBytesMax: 4 * 1024 * 1024,
   replayLinesMax: 100,
   followersMax: 32,
+  followersPerReaderMax: 8,
   followerLinesMax: 1000,
   followerBytesMax: 1024 * 1024,
 };
@@ -35,6 +38,7 @@ export interface LogHubOptions {
 }
 
 interface Follower {
+  readonly reader: string;
   readonly filter: LogFilter;
   readonly feed: DroppingFeed<LogLine>;
 }
@@ -81,10 +85,17 @@ export class LogHub {
   }
 
   /** Until `signal` is aborted or the reader returns. Throws `overloaded` when all places are taken. */
-  follow(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine> {
+  follow(filter: LogFilter, signal: AbortSignal, reader = ''): AsyncIterable<LogLine> {
     if (this.#followers.size >= this.#bounds.followersMax) {
       throw new PopmeshError('overloaded', 'too many readers of logs on this node', {
         details: { limit: 'log_followers', max: this.#bounds.followersMax },
+      });
+    }
+    const perReaderMax = this.#bounds.followersPerReaderMax;
+    if (reader !== '' && this.#heldBy(reader) >= perReaderMax) {
+      throw new PopmeshError('overloaded', 'too many readers of logs with this token', {
+        hint: 'Close one of them, or read with a token of its own.',
+        details: { limit: 'log_followers_per_token', max: perReaderMax },
       });
     }
     const feed = new DroppingFeed<LogLine>(
@@ -96,7 +107,7 @@ export class LogHub {
     for (const line of recent.slice(-this.#bounds.replayLinesMax)) {
       feed.push(line, lineBytes(line));
     }
-    const follower: Follower = { filter, feed };
+    const follower: Follower = { reader, filter, feed };
     this.#followers.add(follower);
     const end = (): void => {
       this.#followers.delete(follower);
@@ -110,6 +121,10 @@ export class LogHub {
 
   get followers(): number {
     return this.#followers.size;
+  }
+
+  #heldBy(reader: string): number {
+    return [...this.#followers].filter((follower) => follower.reader === reader).length;
   }
 
   #droppedLine(count: number, filter: LogFilter): LogLine {

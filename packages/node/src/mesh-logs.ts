@@ -18,6 +18,7 @@ const LOOK_FOR_NODES_MS = 1000;
 export const MESH_LOG_READERS_MAX = 32;
 
 interface Tail {
+  readonly reader: string;
   readonly feed: DroppingFeed<LogLine>;
   readonly seen: Map<string, number>;
   readonly signal: AbortSignal;
@@ -40,8 +41,11 @@ export class MeshLogs {
     this.#options = options;
   }
 
-  /** Until `signal` is aborted or the reader returns. Throws `overloaded`. */
-  follow(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine> {
+  /**
+   * Until `signal` is aborted or the reader returns. Throws `overloaded`. `reader` is the id of the
+   * token: each node holds its readers by it, so that asking many nodes gives one tenant no more.
+   */
+  follow(filter: LogFilter, signal: AbortSignal, reader: string): AsyncIterable<LogLine> {
     if (this.#readers >= MESH_LOG_READERS_MAX) {
       throw new PopmeshError('overloaded', 'too many readers of logs at this node', {
         details: { limit: 'mesh_log_readers', max: MESH_LOG_READERS_MAX },
@@ -54,7 +58,7 @@ export class MeshLogs {
       { itemsMax: LOG_HUB_BOUNDS.followerLinesMax, bytesMax: LOG_HUB_BOUNDS.followerBytesMax },
       (count) => droppedLine(count, filter, self, clock.now()),
     );
-    const own = hub.follow(filter, both);
+    const own = hub.follow(filter, both, reader);
     this.#readers++;
     // Not where the reading ends: a reader that goes away before its first line never begins it.
     const end = (): void => {
@@ -63,7 +67,7 @@ export class MeshLogs {
     };
     if (both.aborted) end();
     else both.addEventListener('abort', end, { once: true });
-    const pumping = Promise.all([pump(own, feed), this.#followPeers(filter, feed, both)]);
+    const pumping = Promise.all([pump(own, feed), this.#followPeers(filter, feed, both, reader)]);
     pumping.catch(() => {});
     return (async function* () {
       try {
@@ -79,6 +83,7 @@ export class MeshLogs {
     filter: LogFilter,
     feed: DroppingFeed<LogLine>,
     signal: AbortSignal,
+    reader: string,
   ): Promise<void> {
     const tails = new Set<string>();
     /** Time of the last line of each node: a tail begins with old lines, also when it is made again. */
@@ -88,7 +93,7 @@ export class MeshLogs {
         const { id, meshAddress } = announcement;
         if (tails.has(id)) continue;
         tails.add(id);
-        void this.#tail(id, meshAddress, filter, { feed, seen, signal }).finally(() =>
+        void this.#tail(id, meshAddress, filter, { reader, feed, seen, signal }).finally(() =>
           tails.delete(id),
         );
       }
@@ -100,7 +105,7 @@ export class MeshLogs {
     id: string,
     address: string,
     filter: LogFilter,
-    { feed, seen, signal }: Tail,
+    { reader, feed, seen, signal }: Tail,
   ): Promise<void> {
     const { clients, logger } = this.#options;
     const [namespace = '', name = ''] = filter.function?.split('/') ?? [filter.namespace];
@@ -108,7 +113,7 @@ export class MeshLogs {
     try {
       const entries = clients
         .at(address)
-        .tailLogs({ namespace, name }, { timeoutMs: TAIL_TIMEOUT_MS, signal });
+        .tailLogs({ namespace, name, reader }, { timeoutMs: TAIL_TIMEOUT_MS, signal });
       for await (const entry of entries) {
         const line = fromEntry(entry, id);
         if (line.timeMs <= since) continue;

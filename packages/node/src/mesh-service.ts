@@ -44,7 +44,7 @@ export function peerHandlers(parts: {
       }
     },
 
-    tailLogs: async function* ({ namespace, name }, { signal }: HandlerContext) {
+    tailLogs: async function* ({ namespace, name, reader }, { signal }: HandlerContext) {
       if ((namespace !== '' && !isName(namespace)) || (name !== '' && !isName(name))) {
         throw new PopmeshError('invalid_argument', 'not a namespace or not a function name');
       }
@@ -57,7 +57,8 @@ export function peerHandlers(parts: {
           : namespace !== ''
             ? { namespace }
             : {};
-      for await (const line of parts.logs.follow(filter, signal)) yield toEntry(line);
+      for await (const line of parts.logs.follow(filter, signal, reader.slice(0, 128)))
+        yield toEntry(line);
     },
   };
 }

@@ -247,8 +247,8 @@ export class NodeControl implements Control {
     return done;
   }
 
-  logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine> {
-    return this.#options.meshLogs.follow(filter, signal);
+  logs(filter: LogFilter, signal: AbortSignal, tokenId: string): AsyncIterable<LogLine> {
+    return this.#options.meshLogs.follow(filter, signal, tokenId);
   }
 
   status(): Status {

@@ -222,7 +222,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     const mayPass = (line: { readonly function: string }): boolean =>
       caller.maySee(line.function.split('/')[0] ?? '');
     return logStream(
-      (signal) => control.logs(filter, signal),
+      (signal) => control.logs(filter, signal, caller.tokenId),
       mayPass,
       c.req.raw.signal,
       options.clock,

@@ -61,7 +61,7 @@ export interface Control {
   quotas(maySee: (namespace: string) => boolean): QuotaSummary[];
   quota(namespace: string): QuotaSummary;
   setQuota(namespace: string, change: QuotaChange, actor: Actor): Promise<QuotaSummary>;
-  logs(filter: LogFilter, signal: AbortSignal): AsyncIterable<LogLine>;
+  logs(filter: LogFilter, signal: AbortSignal, tokenId: string): AsyncIterable<LogLine>;
   status(): Status;
   /** Undefined when ready, else why not. */
   notReady(): string | undefined;

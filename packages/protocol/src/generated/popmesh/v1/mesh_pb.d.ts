@@ -429,6 +429,13 @@ export declare type TailLogsRequest = Message<"popmesh.v1.TailLogsRequest"> & {
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * Id of the token that reads, so that one tenant never has all places; empty where nobody says.
+   *
+   * @generated from field: string reader = 3;
+   */
+  reader: string;
 };
 
 /**
