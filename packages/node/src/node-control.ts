@@ -4,7 +4,7 @@ import type { ExposedMetrics } from '@popmesh/daemon';
 import { create, FunctionConfigSchema } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
 import { aboveCeilingError, type Ceilings, type Runtime } from '@popmesh/runtime';
-import type { Actor, Control, Deleted, Deployed, DeployRequest } from './api/control.ts';
+import type { Actor, Control, Deleted, Deployed, DeployRequest, Viewer } from './api/control.ts';
 import type { Rollout, Status } from './api/schemas.ts';
 import type { AuditLog } from './audit-log.ts';
 import {
@@ -251,14 +251,15 @@ export class NodeControl implements Control {
     return this.#options.meshLogs.follow(filter, signal, tokenId);
   }
 
-  status(): Status {
+  status(viewer: Viewer): Status {
     const { nodeId, view, nats, registry } = this.#options;
     return statusOf({
       selfId: nodeId,
       nodes: view.nodes(),
       gateways: view.gateways(),
       nats: nats(),
-      functions: registry.list().length,
+      functions: registry.list().filter(({ namespace }) => viewer.maySee(namespace)).length,
+      viewer,
     });
   }
 

@@ -28,6 +28,7 @@ test('what an operator should look at, and nothing else', () => {
     gateways: [gateway('x', 'alive'), gateway('y', 'dead'), gateway('z', 'alive', 'draining')],
     nats: { enabled: true, connected: true, problem: 'NATS: no leader' },
     functions: 0,
+    viewer: { seesAll: true, maySee: () => true },
   });
   assert.deepEqual(status.problems, [
     'node b is dead',
@@ -41,4 +42,33 @@ test('what an operator should look at, and nothing else', () => {
   const [a, b] = status.nodes;
   assert.deepEqual([a?.clockAheadMs, a?.cgroup, a?.notReadyReason], [4000, 'popmesh/a', undefined]);
   assert.deepEqual([b?.clockAheadMs, b?.cgroup], [undefined, undefined]);
+});
+
+test('a tenant sees its own, and neither names of others nor what is for operators', () => {
+  const busy = node('a', 'alive', {
+    pid: 7,
+    apiAddress: '127.0.0.1:1',
+    meshAddress: '127.0.0.1:2',
+    ready: [{ function: 'shop/a' }, { function: 'bank/a' }, { function: 'bank/b' }],
+    dataPlanes: [
+      { namespace: 'shop', address: '127.0.0.1:3' },
+      { namespace: 'bank', address: '127.0.0.1:4' },
+    ],
+  });
+  const facts = {
+    selfId: 'a',
+    nodes: [busy],
+    gateways: [gateway('x', 'alive')],
+    nats: { enabled: false, connected: false },
+    functions: 1,
+  };
+  const seen = statusOf({
+    ...facts,
+    viewer: { seesAll: false, maySee: (namespace) => namespace === 'shop' },
+  });
+  assert.doesNotMatch(JSON.stringify(seen), /bank|pid|apiAddress|meshAddress/);
+  assert.equal(seen.nodes[0]?.functionsReady, 1);
+  assert.deepEqual(seen.nodes[0]?.dataPlanes, [{ namespace: 'shop', address: '127.0.0.1:3' }]);
+  const all = statusOf({ ...facts, viewer: { seesAll: true, maySee: () => true } });
+  assert.deepEqual([all.nodes[0]?.pid, all.nodes[0]?.dataPlanes.length], [7, 2]);
 });

@@ -1,8 +1,13 @@
 import type { NodeAnnouncement } from '@popmesh/protocol';
+import type { Viewer } from './api/control.ts';
 import type { Status } from './api/schemas.ts';
 import type { GatewayView, NodeView, PeerState } from './mesh-view.ts';
 
-/** The mesh as one node sees it. Pure. */
+/**
+ * The mesh as one node sees it. Pure. A tenant sees how the members are, what of its own runs
+ * where, and the gateways it is reached by; names of other tenants, process ids and the addresses
+ * of the mesh are for operators.
+ */
 
 /** What a node says of itself counts only while the others hear it. */
 const stateOf = (announced: string, member: PeerState): string =>
@@ -14,7 +19,10 @@ export function statusOf(parts: {
   readonly gateways: readonly GatewayView[];
   readonly nats: Status['nats'];
   readonly functions: number;
+  readonly viewer: Viewer;
 }): Status {
+  const { viewer } = parts;
+  const ofOperators = <T extends object>(facts: T): Partial<T> => (viewer.seesAll ? facts : {});
   return {
     node: parts.selfId,
     nodes: parts.nodes.map(({ announcement, member }) => ({
@@ -24,12 +32,18 @@ export function statusOf(parts: {
       region: announcement.region,
       location: { lat: announcement.latitude, lon: announcement.longitude },
       state: stateOf(announcement.state, member),
-      pid: announcement.pid,
-      functionsReady: announcement.ready.length,
+      ...ofOperators({
+        pid: announcement.pid,
+        apiAddress: announcement.apiAddress,
+        meshAddress: announcement.meshAddress,
+      }),
+      functionsReady: announcement.ready.filter(({ function: id }) =>
+        viewer.maySee(id.split('/')[0] ?? ''),
+      ).length,
       load: announcement.load,
-      apiAddress: announcement.apiAddress,
-      meshAddress: announcement.meshAddress,
-      dataPlanes: announcement.dataPlanes.map(({ namespace, address }) => ({ namespace, address })),
+      dataPlanes: announcement.dataPlanes
+        .filter(({ namespace }) => viewer.maySee(namespace))
+        .map(({ namespace, address }) => ({ namespace, address })),
       startedAtMs: Number(announcement.startedAtMs),
       version: announcement.softwareVersion,
       ...(announcement.notReadyReason === ''
@@ -44,7 +58,7 @@ export function statusOf(parts: {
       id: announcement.id,
       address: announcement.address,
       state: stateOf(announcement.state, member),
-      pid: announcement.pid,
+      ...ofOperators({ pid: announcement.pid }),
       location: { lat: announcement.latitude, lon: announcement.longitude },
       startedAtMs: Number(announcement.startedAtMs),
       version: announcement.softwareVersion,

@@ -178,8 +178,9 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     return c.json(await control.setQuota(namespace, c.req.valid('json'), actor), 200);
   });
   app.openapi(routes.statusRoute, (c) => {
-    c.get('caller').requireScope('read');
-    return c.json(control.status(), 200);
+    const caller = c.get('caller');
+    caller.requireScope('read');
+    return c.json(control.status(caller), 200);
   });
 
   // Replaces the body before the router's validator could buffer it without a bound.

@@ -61,6 +61,11 @@ export class Caller {
     return this.#namespaces.has('*') || this.#namespaces.has(namespace);
   }
 
+  /** For all namespaces, as an operator's token is. */
+  get seesAll(): boolean {
+    return this.#namespaces.has('*');
+  }
+
   /** For what concerns all namespaces: the operator's. */
   requireAdmin(): void {
     this.requireScope('admin');

@@ -28,6 +28,11 @@ export interface Actor {
   readonly from: string;
 }
 
+export interface Viewer {
+  readonly seesAll: boolean;
+  maySee(namespace: string): boolean;
+}
+
 export type Deployed = z.output<typeof deployedSchema>;
 export type FunctionSummary = z.output<typeof functionSchema>;
 export type FunctionDetail = z.output<typeof functionWithConfigSchema>;
@@ -62,7 +67,8 @@ export interface Control {
   quota(namespace: string): QuotaSummary;
   setQuota(namespace: string, change: QuotaChange, actor: Actor): Promise<QuotaSummary>;
   logs(filter: LogFilter, signal: AbortSignal, tokenId: string): AsyncIterable<LogLine>;
-  status(): Status;
+  /** Of what the caller may see. */
+  status(viewer: Viewer): Status;
   /** Undefined when ready, else why not. */
   notReady(): string | undefined;
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;

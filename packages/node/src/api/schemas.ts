@@ -220,6 +220,9 @@ export const deletedSchema = z
   })
   .openapi('Deleted');
 
+const ofOperators = <T extends z.ZodType>(schema: T) =>
+  schema.optional().openapi({ description: 'Only for a token for all namespaces.' });
+
 export const statusSchema = z
   .object({
     node: z.string().openapi({ description: 'The node that answers.' }),
@@ -231,12 +234,14 @@ export const statusSchema = z
         region: z.string(),
         location: z.object({ lat: z.number(), lon: z.number() }),
         state: z.string(),
-        pid: z.int(),
+        pid: ofOperators(z.int()),
         functionsReady: z.int(),
         load: z.number(),
-        apiAddress: z.string(),
-        meshAddress: z.string(),
-        dataPlanes: z.array(z.object({ namespace: z.string(), address: z.string() })),
+        apiAddress: ofOperators(z.string()),
+        meshAddress: ofOperators(z.string()),
+        dataPlanes: z
+          .array(z.object({ namespace: z.string(), address: z.string() }))
+          .openapi({ description: 'Of the namespaces of the token.' }),
         startedAtMs: z.number(),
         version: z.string(),
         notReadyReason: z.string().optional(),
@@ -249,7 +254,7 @@ export const statusSchema = z
         id: z.string(),
         address: z.string(),
         state: z.string(),
-        pid: z.int(),
+        pid: ofOperators(z.int()),
         location: z.object({ lat: z.number(), lon: z.number() }),
         startedAtMs: z.number(),
         version: z.string(),
@@ -263,7 +268,7 @@ export const statusSchema = z
       problem: z.string().optional(),
       enabled: z.boolean(),
     }),
-    functions: z.int(),
+    functions: z.int().openapi({ description: 'In the namespaces of the token.' }),
     problems: z.array(z.string()).openapi({
       description: 'What an operator should look at, a sentence each; empty while all is well.',
     }),
