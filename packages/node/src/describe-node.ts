@@ -1,13 +1,13 @@
 import type { ReadinessState } from '@popmesh/gossip';
+import { announcedFailures, cutToBytes } from './announced-failures.ts';
 import type { Announcement } from './announcer.ts';
 import type { NodeConfig } from './config.ts';
 import type { Failure } from './reconciler.ts';
 
 /** What this node says of itself, from the states of its parts. Pure. */
 
-const FAILURE_MESSAGE_LENGTH_MAX = 300;
-const REASON_LENGTH_MAX = 300;
-const NATS_PROBLEM_LENGTH_MAX = 200;
+const REASON_BYTES_MAX = 300;
+const NATS_PROBLEM_BYTES_MAX = 200;
 
 export interface NodeFacts {
   readonly config: NodeConfig;
@@ -50,7 +50,7 @@ export function describeNode(facts: NodeFacts): Announcement {
     apiAddress: facts.apiAddress,
     meshAddress: facts.meshAddress,
     state: facts.state,
-    notReadyReason: (facts.notReadyReason ?? '').slice(0, REASON_LENGTH_MAX),
+    notReadyReason: cutToBytes(facts.notReadyReason ?? '', REASON_BYTES_MAX),
     process: facts.process,
     clockAheadMs: BigInt(facts.clockAheadMs ?? 0),
     pid: facts.pid,
@@ -68,15 +68,9 @@ export function describeNode(facts: NodeFacts): Announcement {
     cgroup: facts.controlGroups,
     natsConnected: facts.nats.connected,
     natsVersion: facts.nats.version ?? '',
-    natsProblem: (facts.nats.problem ?? '').slice(0, NATS_PROBLEM_LENGTH_MAX),
+    natsProblem: cutToBytes(facts.nats.problem ?? '', NATS_PROBLEM_BYTES_MAX),
     startedAtMs: BigInt(Math.floor(facts.startedAtMs)),
-    failures: facts.failures.map(({ function: id, revision, error, isLasting }) => ({
-      function: id,
-      revision,
-      lasting: isLasting,
-      code: error.code,
-      message: error.message.slice(0, FAILURE_MESSAGE_LENGTH_MAX),
-    })),
+    failures: announcedFailures(facts.failures),
   };
 }
 

@@ -31,6 +31,14 @@ interface Chunk {
 
 const MB = 1024 * 1024;
 
+/**
+ * A node announces every function that it has ready in one signed record of at most 512 KiB: beyond
+ * it nothing would become ready anywhere. What is left is for failures and data planes.
+ */
+const ANNOUNCED_FUNCTIONS_BYTES_MAX = 384 * 1024;
+/** Of one function, beside its id: its revision, tags and lengths. */
+const ANNOUNCED_OVERHEAD_BYTES = 16;
+
 export class QuotaControl {
   readonly #options: QuotaControlOptions;
 
@@ -61,9 +69,24 @@ export class QuotaControl {
     const used = registry.list(namespace).length;
     const { functions: max } = this.of(namespace);
     if (used >= max) throw exceeded(namespace, 'functions', max, used);
+    this.#checkAnnounced(fn);
     if (held !== undefined) return;
     const deleted = registry.countDeleted(namespace);
     if (deleted >= max) throw exceeded(namespace, 'functions_deleted', max, deleted);
+  }
+
+  #checkAnnounced(fn: FunctionId): void {
+    const ids = [...this.#options.registry.list().map(({ id }) => id), fn];
+    const bytes = ids.reduce((sum, id) => sum + id.length + ANNOUNCED_OVERHEAD_BYTES, 0);
+    if (bytes <= ANNOUNCED_FUNCTIONS_BYTES_MAX) return;
+    throw new PopmeshError('quota_exceeded', `the mesh has no room for one more function, ${fn}`, {
+      hint: 'Functions of all namespaces together are bounded: delete some, or give them shorter names.',
+      details: {
+        limit: 'announced_functions_bytes',
+        used: bytes,
+        allowed: ANNOUNCED_FUNCTIONS_BYTES_MAX,
+      },
+    });
   }
 
   /** The same for the bytes of one more version, with those that it will make go left out. */
