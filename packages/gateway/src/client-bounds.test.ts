@@ -292,3 +292,50 @@ test('one client does not fill a data plane', () => {
     assert.match(await from('127.0.0.3').send(GET).answer(), /^HTTP\/1.1 200/);
   });
 });
+
+const TINY = '1\r\na\r\n'.repeat(60_000);
+const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+/** More than is held back with the limits below. */
+const BEGUN = `800\r\n${'x'.repeat(2_048)}\r\n`;
+
+for (const [name, bodies, first, replayBodyBytesMax] of [
+  ['held', 50, '', 65_536],
+  ['on its way to a node', 10, BEGUN, 1_024],
+] as const) {
+  test(`a body ${name} in chunks of one byte is cut off, and others are answered meanwhile`, () =>
+    setting(
+      echo,
+      { earlyAfterMs: 60_000, bodyIdleMs: 60_000, replayBodyBytesMax },
+      async (gateway, node, from) => {
+        const { total } = gateway.plane.traffic;
+        const many = Array.from({ length: bodies }, () => from('127.0.0.2').send(CHUNKED + first));
+        await until('the requests to be here', () =>
+          first === '' ? total.waiting === bodies : node.hits === bodies,
+        );
+        for (const client of many) {
+          client.send(TINY);
+          // Work and not time: other processes are none of ours.
+          const before = process.cpuUsage();
+          assert.match(await from('127.0.0.3').send(GET).answer(), /^HTTP\/1.1 200/);
+          const { user, system } = process.cpuUsage(before);
+          assert.ok(user + system < 1_000_000, `${user + system} µs of work before an answer`);
+        }
+        await until('all connections to end', () => many.every(({ closed }) => closed));
+        // The answer may be lost with what was not read.
+        for (const { text } of many) assert.match(text, /^$|^HTTP\/1.1 413 [\s\S]*body_pieces/);
+      },
+    ));
+}
+
+test('what still comes of a body after its answer is cut off as well', () =>
+  setting(
+    (req, res) => void req.resume().once('data', () => res.end('early')),
+    { replayBodyBytesMax: 1_024 },
+    async (_gateway, _node, from) => {
+      const client = from('127.0.0.2').send(CHUNKED + BEGUN);
+      await until('the answer', () => client.text.includes('early'));
+      client.send(TINY);
+      await until('the connection to end', () => client.closed);
+      assert.doesNotMatch(client.text, /413/);
+    },
+  ));

@@ -7,9 +7,9 @@ import {
   isWithinDomain,
 } from '@popmesh/contracts';
 import { type FunctionRecord, type HostClaim, HostOwners } from '@popmesh/protocol';
-import { HostRoutes, type RouteClaim } from './host-routes.ts';
+import { HostRoutes, kinOfHosts, type RouteClaim } from './host-routes.ts';
 import type { FunctionState } from './mesh-view.ts';
-import type { Site } from './site.ts';
+import type { Kin, Site } from './site.ts';
 
 /**
  * Host and path to function. Names are computed from the host, not indexed, so
@@ -37,6 +37,7 @@ export interface Match {
   /** What the function sees, with the query. */
   readonly path: string;
   readonly via: Site['via'];
+  readonly kin?: Kin | undefined;
 }
 
 export class Directory {
@@ -45,6 +46,8 @@ export class Directory {
   readonly #functions = new Map<string, FunctionEntry>();
   readonly #owners = new HostOwners();
   #routes: HostRoutes<FunctionId> | undefined;
+  /** Made with the routes. */
+  #kin: ReadonlyMap<string, Kin> = new Map();
 
   constructor(domain: string) {
     this.#domain = domain;
@@ -96,7 +99,9 @@ export class Directory {
       const query = url.indexOf('?');
       const id = routes.find(host, query === -1 ? url : url.slice(0, query));
       const entry = id === undefined ? undefined : this.#functions.get(id);
-      return entry === undefined ? undefined : { entry, path: url, via: 'host' };
+      return entry === undefined
+        ? undefined
+        : { entry, path: url, via: 'host', kin: this.#kin.get(host) };
     }
     return this.#byPath(url);
   }
@@ -134,6 +139,7 @@ export class Directory {
       routes.filter(({ host }) => owned.get(host) === namespace),
     );
     this.#routes = new HostRoutes(claims, owned.keys());
+    this.#kin = kinOfHosts(owned, this.#domain);
     return this.#routes;
   }
 

@@ -151,6 +151,11 @@ export class Exchange implements AttemptOwner, BodyOwner {
     if (this.#state !== 'done') this.#fail(error, true);
   }
 
+  cut(error: PopmeshError): void {
+    this.refuse(error);
+    this.#req.destroy();
+  }
+
   #next(failure: Failure | undefined, reason: PopmeshError | undefined): void {
     const { topology, clock, random, ledger, traffic } = this.#tools;
     const { entry, place, client } = this.#request;

@@ -109,6 +109,7 @@ export class Front {
         client: admitted.client,
         tenant: admitted.tenant,
         via: match.via,
+        kin: match.kin,
         host,
       },
       req,

@@ -1,3 +1,5 @@
+import type { Kin } from './site.ts';
+
 /**
  * Custom hosts and paths of functions: exact host, longest path pattern wins.
  * `/path/*` means `/path` and everything under it; without a star, that path alone.
@@ -53,6 +55,30 @@ export class HostRoutes<T> {
       }
     }
     return undefined;
+  }
+}
+
+/**
+ * Hosts that are above or beneath one of another namespace; all others are left out. Under
+ * the mesh's own `domain` is everybody. `owned`: host to namespace.
+ */
+export function kinOfHosts(owned: ReadonlyMap<string, string>, domain: string): Map<string, Kin> {
+  const kin = new Map<string, Kin>();
+  for (const [host, namespace] of owned) {
+    for (const above of hostsAbove(host)) {
+      const owner = owned.get(above);
+      if (owner === undefined || owner === namespace) continue;
+      kin.set(above, 'beneath');
+      if (!kin.has(host)) kin.set(host, 'above');
+    }
+  }
+  for (const above of hostsAbove(domain)) if (owned.has(above)) kin.set(above, 'beneath');
+  return kin;
+}
+
+function* hostsAbove(host: string): Generator<string> {
+  for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+    yield host.slice(dot + 1);
   }
 }
 

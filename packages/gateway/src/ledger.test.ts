@@ -59,3 +59,19 @@ test('who was told often enough in a second is not answered any more, until the 
   ledger.sweep();
   assert.equal(ledger.connect('192.0.2.1', false), client);
 });
+
+test('who sends bodies in tiny pieces again and again is closed at accept for a second', () => {
+  const ledger = new Ledger({ limits }, new Traffic(noMetrics));
+  const client = ledger.connect('192.0.2.1', false);
+  assert.ok(client !== undefined);
+  for (let i = 0; i < 4; i++) {
+    assert.ok(ledger.connect('192.0.2.1', false) !== undefined);
+    assert.equal(ledger.tinyPieces(client).code, 'payload_too_large');
+    ledger.tinyPieces(ledger.house);
+  }
+  assert.equal(ledger.connect('192.0.2.1', false), undefined);
+  assert.ok(ledger.connect('192.0.2.2', false) !== undefined);
+  assert.ok(ledger.connect('127.0.0.1', true) !== undefined, 'the proxy is not barred');
+  ledger.sweep();
+  assert.ok(ledger.connect('192.0.2.1', false) !== undefined);
+});

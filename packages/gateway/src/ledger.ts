@@ -1,6 +1,7 @@
 import { clientKey, PopmeshError } from '@popmesh/contracts';
 import type { LimitsConfig } from './config.ts';
 import { Holdings } from './holdings.ts';
+import { PIECE_BYTES_LEAST, PIECES } from './piece-rate.ts';
 import type { Traffic } from './traffic.ts';
 
 /**
@@ -23,6 +24,8 @@ const IDLE_ROWS_MAX = 1_024;
 const SCARCE_DIVISOR = 10;
 /** Answers of 429 to one client in a second; then its new connections are closed without a word. */
 const REFUSALS_TOLD_MAX = 200;
+/** A body in tiny pieces cost as much as so many of them. */
+const TINY_PIECES_REFUSALS = 50;
 /** A client with more requests in flight than this share of a data plane leaves its last quarter to others. */
 const PLACES_SHARE = 4;
 
@@ -159,6 +162,16 @@ export class Ledger {
     }
     this.#addBytes(client, tenant, bytes);
     return undefined;
+  }
+
+  /** Who does so four times in a second is closed at accept for the rest of it. */
+  tinyPieces(client: Holdings): PopmeshError {
+    if (client.bounded) client.refusals += TINY_PIECES_REFUSALS;
+    this.#traffic.refused('body_pieces');
+    return new PopmeshError('payload_too_large', 'the body comes in too many small pieces', {
+      hint: `Send pieces of ${PIECE_BYTES_LEAST} bytes or more, or fewer than 400 in a second.`,
+      details: { limit: 'body_pieces', max: PIECES },
+    });
   }
 
   letGo(client: Holdings, tenant: Holdings, bytes: number): void {

@@ -16,6 +16,14 @@ const BYTES = 60_000;
 function receiving() {
   const req = new Readable({ read() {} });
   const ledger = { wait() {}, letGo() {}, hold() {} } as unknown as Ledger;
+  // Each of its 4,096 pieces takes long enough to be a dialogue's.
+  let now = 0;
+  const clock = {
+    monotonic: () => {
+      now += 10_001;
+      return now;
+    },
+  };
   const bodies = { add() {}, delete() {}, idleMs: 1_000 } as unknown as BodyWatch;
   const body = new IncomingBody(
     req as IncomingMessage,
@@ -26,8 +34,8 @@ function receiving() {
       client: new Holdings(),
       tenant: new Holdings(),
     },
-    { ledger, bodies },
-    { bodyReady() {}, refuse: assert.ifError },
+    { ledger, bodies, clock },
+    { bodyReady() {}, refuse: assert.ifError, cut: assert.ifError },
     0,
   );
   return { req, body };

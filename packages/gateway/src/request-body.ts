@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { PopmeshError } from '@popmesh/contracts';
+import { type Clock, PopmeshError } from '@popmesh/contracts';
 import type { BodyWatch, WatchedBody } from './body-watch.ts';
 import type { Holdings } from './holdings.ts';
 import type { Ledger } from './ledger.ts';
+import { PieceRate } from './piece-rate.ts';
 
 /**
  * A request's body on its way in. Its first bytes are held here until it is whole or there are
@@ -20,6 +21,8 @@ export interface BodyOwner {
   bodyReady(): void;
   /** Too large, too slow, or more than may be held. */
   refuse(error: PopmeshError): void;
+  /** The same, and what is still on its way is not even parsed. */
+  cut(error: PopmeshError): void;
 }
 
 export interface BodyPlan {
@@ -35,6 +38,7 @@ export interface BodyPlan {
 export interface BodyTools {
   readonly ledger: Ledger;
   readonly bodies: BodyWatch;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** `waiting`: nobody but us has it. `early`: a node was asked though hardly anything is here. */
@@ -53,6 +57,7 @@ export class IncomingBody implements WatchedBody {
   #kept: Buffer[] | undefined = [];
   #heldBytes = 0;
   #bytes = 0;
+  readonly #pieces: PieceRate;
   #ended = false;
   /** What the present try reads from, and the same again from its first read on. */
   #opened: Readable | undefined;
@@ -73,6 +78,7 @@ export class IncomingBody implements WatchedBody {
     this.#tools = tools;
     this.#owner = owner;
     this.since = now;
+    this.#pieces = new PieceRate(now);
     this.#slackMs = tools.bodies.idleMs;
     tools.ledger.wait(plan.client, plan.tenant, 1);
     tools.bodies.add(this);
@@ -156,6 +162,11 @@ export class IncomingBody implements WatchedBody {
   }
 
   #onData(chunk: Buffer): void {
+    // Also of a body that nobody wants any more: it costs the same.
+    if (!this.#pieces.take(chunk.length, this.#tools.clock)) {
+      this.#owner.cut(this.#tools.ledger.tinyPieces(this.#plan.client));
+      return;
+    }
     if (this.#state === 'over') return;
     const { heldBytesMax, bytesMax, client, tenant } = this.#plan;
     this.#bytes += chunk.length;

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { kinOfHosts } from './host-routes.ts';
 import { narrowed, type Site } from './site.ts';
 
 const entry = { id: 'alice/echo' };
 const path: Site = { via: 'path', host: 'popmesh.example', entry };
 const name: Site = { via: 'name', host: 'hello.popmesh.example', entry };
 const own: Site = { via: 'host', host: 'shop.example', entry };
+
+const over: Site = { ...own, kin: 'beneath' };
+const under: Site = { ...own, kin: 'above' };
 
 const cookies: readonly [Site, string, string | undefined][] = [
   // At the shared address a cookie is the function's own.
@@ -36,10 +40,16 @@ const cookies: readonly [Site, string, string | undefined][] = [
   // A host of one's own is wholly one's own, and ends there.
   [own, 'a=1; Domain=shop.example; Path=/', 'a=1; Domain=shop.example; Path=/'],
   [own, 'a=1; Domain=example', undefined],
+  // With a host of somebody else beneath it, it ends at itself.
+  [over, 'a=1; Domain=shop.example; Path=/', 'a=1; Path=/'],
+  [over, 'a=1; Domain=.SHOP.example', 'a=1'],
+  [over, 'a=1; Domain=example', undefined],
+  [under, 'a=1; Domain=shop.example', 'a=1; Domain=shop.example'],
+  [under, 'a=1; Domain=example', undefined],
 ];
 
 for (const [site, sent, passes] of cookies) {
-  test(`by ${site.via}: Set-Cookie: ${sent}`, () => {
+  test(`by ${site.via}, ${site.kin ?? 'alone'}: Set-Cookie: ${sent}`, () => {
     assert.equal(narrowed('set-cookie', sent, site), passes);
   });
 }
@@ -69,4 +79,35 @@ test('under a name nothing reaches the names below it, or the cookies of the who
   assert.equal(narrowed('clear-site-data', '"*"', name), '"cache", "storage"');
   assert.equal(narrowed('alt-svc', 'h3=":443"', name), 'h3=":443"');
   assert.equal(narrowed('service-worker-allowed', '/', name), '/');
+});
+
+test('with somebody else beneath or above, a host reaches neither', () => {
+  const hsts = 'max-age=9; includeSubDomains; preload';
+  assert.equal(narrowed('strict-transport-security', hsts, own), hsts);
+  assert.equal(narrowed('strict-transport-security', hsts, over), 'max-age=9');
+  assert.equal(narrowed('strict-transport-security', hsts, under), hsts);
+  assert.equal(narrowed('nel', '{"include_subdomains":true}', over), undefined);
+  assert.equal(narrowed('alt-svc', 'h3=":443"', over), 'h3=":443"');
+  for (const site of [over, under]) {
+    // Cookies are cleared for the whole registered domain.
+    assert.equal(narrowed('clear-site-data', '"cookies", "storage"', site), '"storage"');
+  }
+});
+
+test('only hosts of other namespaces count, those under the domain of the mesh always', () => {
+  const owned = new Map([
+    ['bank.example', 'mallory'],
+    ['www.bank.example', 'alice'],
+    ['a.www.bank.example', 'alice'],
+    ['shop.example', 'bob'],
+    ['www.shop.example', 'bob'],
+    ['ank.example', 'carol'],
+    ['provider.example', 'mallory'],
+  ]);
+  assert.deepEqual([...kinOfHosts(owned, 'mesh.provider.example')].sort(), [
+    ['a.www.bank.example', 'above'],
+    ['bank.example', 'beneath'],
+    ['provider.example', 'beneath'],
+    ['www.bank.example', 'above'],
+  ]);
 });

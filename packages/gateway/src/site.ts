@@ -4,18 +4,23 @@
  * an unknown host or the domain's apex) nothing that a browser would apply to them passes, and
  * its cookies are narrowed to its own path. At a name of its own it may speak for that host and
  * not for those above, beside or under it: `hello.example` is a function, and
- * `shop.hello.example` one of another namespace.
+ * `shop.hello.example` one of another namespace. At a custom host it may speak for what is under
+ * it as well, unless another namespace has a host there.
  *
  * Refused: `Content-Security-Policy: sandbox` on the shared address, which would also part the
  * scripts of two functions there: it takes storage and logins from everybody who tries popmesh
  * on an IP. Whoever serves browsers gives functions names; the README says so.
  */
 
+/** Where another namespace has a host, as seen from this one: under it, or only above it. */
+export type Kin = 'beneath' | 'above';
+
 export interface Site {
   /** How the function was found: by its name under the domain, a host of its own, or a path. */
   readonly via: 'name' | 'host' | 'path';
   /** In lower case, without port. */
   readonly host: string;
+  readonly kin?: Kin | undefined;
   readonly entry: { readonly id: string };
 }
 
@@ -42,7 +47,7 @@ export const SITE_WIDE: ReadonlySet<string> = new Set([
 export function narrowed(name: string, value: string, site: Site): string | undefined {
   if (name === 'set-cookie') return narrowedCookie(value, site);
   if (site.via === 'path') return undefined;
-  if (site.via === 'host') return value;
+  if (isFree(site, name)) return value;
   switch (name) {
     case 'clear-site-data':
       return ownSiteData(value);
@@ -60,6 +65,10 @@ export function narrowed(name: string, value: string, site: Site): string | unde
       return value;
   }
 }
+
+/** Whether all that it could reach with it is its own. */
+const isFree = ({ via, kin }: Site, name: string): boolean =>
+  via === 'host' && (kin === undefined || (kin === 'above' && name !== 'clear-site-data'));
 
 /** Cookies are cleared for all names under one registered domain, so that is not one's own to say. */
 function ownSiteData(value: string): string | undefined {
@@ -80,7 +89,7 @@ function narrowedCookie(cookie: string, site: Site): string | undefined {
     const value = equals === -1 ? '' : part.slice(equals + 1).trim();
     if (name === 'domain') {
       if (!isOwnDomain(value, site.host)) return undefined;
-      if (site.via === 'host') kept.push(part);
+      if (isFree(site, 'set-cookie')) kept.push(part);
     } else if (name === 'path' && site.via === 'path') path = value;
     else kept.push(part);
   }

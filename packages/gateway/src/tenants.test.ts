@@ -66,3 +66,60 @@ test('a function at the shared address speaks for its own path, under its name f
     await gateway.stop();
   }
 });
+
+test('the owner of a host does not speak for a host of another tenant beneath it', async () => {
+  const hsts = 'max-age=9; includeSubDomains';
+  const clears = '"cookies", "storage"';
+  const node = new TestNode('fra-1', FRA, (req, res) => {
+    const host = String(req.headers.host);
+    const above = host.slice(host.indexOf('.') + 1);
+    res.writeHead(200, {
+      'strict-transport-security': hsts,
+      'clear-site-data': clears,
+      'set-cookie': [`wide=1; Domain=${host}; Path=/`, `up=1; Domain=${above}`],
+    });
+    res.end();
+  });
+  const gateway = await startTestGateway([node]);
+  const owns = (id: `${string}/${string}`, ...hosts: string[]): void =>
+    setFunction(gateway.mesh, id, 1n, { routes: hosts.map((host) => `${host}/*`) });
+  owns('mallory/bank', 'bank.example', 'evil.shop.example');
+  owns('bob/own', 'bob.example', 'www.bob.example');
+  const seen = async (host: string): Promise<unknown[]> => {
+    const sent = request(`${gateway.url}/`, { headers: { host }, agent: false });
+    sent.end();
+    const [res] = (await once(sent, 'response')) as [IncomingMessage];
+    res.resume();
+    const { headers } = res;
+    return [
+      headers['set-cookie'],
+      headers['strict-transport-security'],
+      headers['clear-site-data'],
+    ];
+  };
+  const free = (host: string) => [[`wide=1; Domain=${host}; Path=/`], hsts, clears];
+  try {
+    const fns = ['mallory/bank', 'bob/own', 'alice/www'].map((fn) => ({
+      function: fn,
+      revision: 1n,
+    }));
+    const dataPlanes = ['mallory', 'bob', 'alice'].map((namespace) => ({
+      namespace,
+      address: node.address,
+    }));
+    gateway.mesh.setNode(node.announcement(undefined, 1n, { dataPlanes, ready: fns }));
+    assert.deepEqual(await seen('bank.example'), free('bank.example'));
+    owns('alice/www', 'www.bank.example', 'shop.example');
+    for (const host of ['bank.example', 'shop.example']) {
+      assert.deepEqual(await seen(host), [['wide=1; Path=/'], 'max-age=9', '"storage"'], host);
+    }
+    for (const host of ['www.bank.example', 'evil.shop.example']) {
+      assert.deepEqual(await seen(host), [free(host)[0], hsts, '"storage"'], host);
+    }
+    for (const host of ['bob.example', 'www.bob.example']) {
+      assert.deepEqual(await seen(host), free(host));
+    }
+  } finally {
+    await gateway.stop();
+  }
+});
