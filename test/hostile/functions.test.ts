@@ -259,6 +259,8 @@ describe('hostile functions', () => {
       const outcome = await subject.upload(`bad/start-${name}`, bytes, BINARY_CONFIG);
       assert.ok('refused' in outcome, 'it was accepted');
       assert.deepEqual([outcome.refused.status, outcome.refused.code], [422, 'invalid_component']);
+      // It was tried in a process of its own, which ends after the answer.
+      await until(() => subject.executors().length === executors.length, 'the trial to end');
       unharmed();
     });
   }
