@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './host-name.ts';
 export * from './hybrid-clock.ts';
 export * from './ids.ts';
+export * from './late-upload.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, PopmeshError, type Random } from '@popmesh/contracts';
+import { type Clock, dropLateUpload, PopmeshError, type Random } from '@popmesh/contracts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { GatewayConfig } from './config.ts';
 import type { FunctionEntry } from './directory.ts';
@@ -58,8 +58,6 @@ export type ExchangeBody = Buffer | IncomingBody | null;
 
 /** The node answers its own timeout first, with the better reason. */
 const DEADLINE_GRACE_MS = 250;
-/** What still comes of an upload that was answered already, before the connection is cut. */
-const LATE_UPLOAD_BYTES_MAX = 1024 * 1024;
 
 /**
  * One client request from its headers to the end of its answer: tries data
@@ -400,16 +398,9 @@ export class Exchange implements AttemptOwner, BodyOwner {
     this.#attempt?.leave(true);
   }
 
-  /** Answered before the upload was through: let a little of it pass, so that the answer is read. */
+  /** Answered before the upload was through: the rest passes, so that the answer is read. */
   #settleUpload(): void {
-    const req = this.#req;
-    if (this.#incoming === undefined || req.complete || req.destroyed) return;
-    let late = 0;
-    req.on('data', (chunk: Buffer) => {
-      late += chunk.length;
-      if (late > LATE_UPLOAD_BYTES_MAX) req.destroy();
-    });
-    req.resume();
+    if (this.#incoming !== undefined) dropLateUpload(this.#req, this.#tools.clock);
   }
 
   /** Why no node gets it. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PopmeshError } from '@popmesh/contracts';
+import { dropLateUpload, PopmeshError } from '@popmesh/contracts';
 import { type Clients, type Peer, plainAddress } from './client-peer.ts';
 import { type Directory, type Match, normaliseHost } from './directory.ts';
 import { Exchange, type ExchangeTools } from './exchange.ts';
@@ -72,6 +72,8 @@ export class Front {
 
   /** `waitsForWord`: the client sends its body when it is told to (Expect: 100-continue). */
   handle(req: IncomingMessage, res: ServerResponse, waitsForWord = false): void {
+    // Behind the last answer of its connection: nobody would hear what becomes of it.
+    if (req.socket.writableEnded) return;
     const { tools } = this.#options;
     const startedAt = tools.clock.monotonic();
     const client = (req.socket as ClientSocket)[CLIENT] as Client;
@@ -80,6 +82,11 @@ export class Front {
     const admitted = this.#admit(req, peer, client.holdings);
     if (admitted instanceof Refusal) {
       this.#refuse(admitted, req, res);
+      // A client over its bounds gets no more of our time; one that waits for a word sends nothing.
+      const { code } = admitted.error;
+      if (hasBody(req) && !waitsForWord && code !== 'client_limit_exceeded') {
+        dropLateUpload(req, tools.clock);
+      }
       return;
     }
     const { head, host, match } = admitted;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -135,6 +137,45 @@ test('an answer before the end of the upload arrives, and the connection is not 
       req.write(Buffer.alloc(200_000));
     });
     assert.equal(status, 403);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+/** A client that reads when it has sent all: its answer, or what is there when it is cut. */
+async function sendThenRead(address: string, size: number): Promise<string> {
+  const [host, port] = address.split(':');
+  const socket = connect(Number(port), host);
+  socket.on('error', () => {});
+  const closed = once(socket, 'close').catch(() => {});
+  socket.pause();
+  socket.write(`POST /default/hello/ HTTP/1.1\r\nhost: a\r\ncontent-length: ${size}\r\n`);
+  const sent = new Promise((resolve) => {
+    socket.write(`connection: close\r\n\r\n${'x'.repeat(size)}`, resolve);
+  });
+  await Promise.race([sent, closed]);
+  let text = '';
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    text += part;
+  });
+  socket.resume();
+  await closed;
+  return text;
+}
+
+test('an answer that does not wait for the upload is read by a client that sends all of it first', async () => {
+  const node = new TestNode('fra-1', FRA, (_req, res) => {
+    res.writeHead(401).end('no');
+  });
+  const gateway = await startTestGateway([node]);
+  try {
+    for (const size of [300_000, MB, 15 * MB]) {
+      assert.match(await sendThenRead(gateway.address, size), /^HTTP\/1\.1 401 /, `${size}`);
+    }
+    // Refused by its length alone.
+    setFunction(gateway.mesh, 'default/hello', 2n, { requestBodyMb: 1 });
+    gateway.mesh.setNode(node.announcement('default/hello', 2n));
+    assert.match(await sendThenRead(gateway.address, 15 * MB), /^HTTP\/1\.1 413 /);
   } finally {
     await gateway.stop();
   }

@@ -53,8 +53,10 @@ export class DataPlane {
 
   /** For node:http. */
   readonly serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // Behind the last answer of its connection: nobody would hear what becomes of it.
+    if (request.socket.writableEnded) return;
     const head = readRequestHead(request.rawHeaders, request.method, request.url);
-    const exchange = new ServerExchange(request, response);
+    const exchange = new ServerExchange(request, response, this.#options.clock);
     this.handle(head, exchange);
   };
 

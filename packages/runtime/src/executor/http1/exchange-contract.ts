@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { toHead } from '../response-head.ts';
 import type { Exchange } from './exchange.ts';
@@ -226,6 +227,69 @@ export function exchangeContract(serverFor: ServerFor): void {
         assert.match(all, /^HTTP\/1\.1 413 /);
         assert.match(all, /\r\nconnection: close\r\n/i);
         assert.match(all, /no$/);
+      },
+    );
+  });
+
+  for (const size of [1_000_000, 15_000_000]) {
+    test(`a client that sends ${size} bytes before it reads has the answer that came early`, async () => {
+      await serve(
+        (_, exchange) => {
+          exchange.use(new User());
+          exchange.closeAfter();
+          exchange.respond(401, HEAD, OWN, 'no');
+        },
+        async (client) => {
+          client.socket.pause();
+          const sent = new Promise((resolve) => {
+            client.socket.write(post(size, 'x'.repeat(size)), resolve);
+          });
+          await Promise.race([sent, once(client.socket, 'close')]);
+          client.socket.resume();
+          const all = await client.closed();
+          assert.match(all, /^HTTP\/1\.1 401 /);
+          assert.match(all, /no$/);
+        },
+      );
+    });
+  }
+
+  test('an upload that goes on without end behind its answer is cut', async () => {
+    await serve(
+      (_, exchange) => {
+        exchange.use(new User());
+        exchange.closeAfter();
+        exchange.respond(401, HEAD, OWN, 'no');
+      },
+      async (client) => {
+        const { socket } = client;
+        socket.write(post(900_000_000, ''));
+        const part = Buffer.alloc(1_000_000);
+        while (!socket.destroyed) {
+          const taken = new Promise((resolve) => socket.write(part, resolve));
+          await Promise.race([taken, once(socket, 'close')]);
+        }
+        assert.ok(socket.bytesWritten < 64_000_000, `${socket.bytesWritten} were taken`);
+      },
+    );
+  });
+
+  test('a body that its last bytes paused does not keep the next request from being read', async () => {
+    await serve(
+      (_, exchange) => {
+        const user = new User();
+        exchange.use(user);
+        user.bodyBytes = () => {
+          exchange.pauseBody();
+          setImmediate(() => exchange.respond(200, HEAD, OWN, '<>'));
+        };
+        exchange.readBody();
+      },
+      async (client) => {
+        for (let round = 0; round < 3; round++) {
+          client.send(post(3, 'abc'));
+          await client.read(/<>/);
+        }
       },
     );
   });

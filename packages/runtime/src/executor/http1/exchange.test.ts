@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { clockFrom } from '../../clock-from.ts';
 import { type RequestHead, readRequestHead } from '../request-head.ts';
@@ -14,7 +16,7 @@ const overHttp = (handle: Handle): Server =>
   createServer((request, response) =>
     handle(
       readRequestHead(request.rawHeaders, request.method, request.url),
-      new ServerExchange(request, response),
+      new ServerExchange(request, response, clock),
     ),
   );
 
@@ -161,6 +163,30 @@ describe('the listener before node:http', () => {
       sweep(16_001);
       assert.equal(await client.closed(), '');
       later.socket.destroy();
+    });
+  });
+
+  test('an upload that goes on behind its answer has two seconds', async () => {
+    let listener: PlainListener | undefined;
+    const server = bothWays({ requests: 0 }, (it) => {
+      listener = it;
+    });
+    await withServer(server, answer, async (_, port) => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {});
+      socket.resume();
+      socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc');
+      await once(socket, 'end');
+      const startMs = performance.now();
+      listener?.sweep(startMs);
+      listener?.sweep(startMs + 1_900);
+      // Still read, and not reset.
+      await new Promise((resolve) => socket.write('d', resolve));
+      assert.equal(socket.destroyed, false);
+      const size = listener?.size;
+      listener?.sweep(startMs + 2_000);
+      while (listener?.size === size) await new Promise((resolve) => setImmediate(resolve));
+      socket.destroy();
     });
   });
 

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { LATE_UPLOAD_BYTES_MAX } from '@popmesh/contracts';
 import type { RawBuffer } from '../../ring/byte-ring.ts';
 import type { RequestHead } from '../request-head.ts';
 import { type ResponseHead, saidLength } from '../response-head.ts';
@@ -50,6 +51,8 @@ export class PlainConnection implements Exchange {
   #chunked = false;
   #stalling = false;
   #isHead = false;
+  /** Of a body that was answered before it was whole: what may still come, and is dropped. */
+  #lateBytes = 0;
   /** For the sweep: requests begun, as many as it saw last, and since when. */
   served = 0;
   seen = -1;
@@ -71,6 +74,11 @@ export class PlainConnection implements Exchange {
 
   get isClosing(): boolean {
     return this.#state === 'closing';
+  }
+
+  /** All is said, and the client still sends a body that nobody wants. */
+  get isLingering(): boolean {
+    return this.#state === 'closing' && this.#lateBytes > 0 && this.#socket.writableFinished;
   }
 
   get bodyComplete(): boolean {
@@ -176,6 +184,8 @@ export class PlainConnection implements Exchange {
   #finish(): void {
     this.#busy = false;
     this.#user = undefined;
+    // Paused by its last bytes, nobody would resume it for the next request.
+    this.#userPaused = false;
     if (this.#close) this.#shut();
     else if (this.#socket.writableNeedDrain) {
       // No further request is looked at before the client took this answer.
@@ -187,13 +197,34 @@ export class PlainConnection implements Exchange {
   #shut(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
+    const unreadBytes = this.#unread?.length ?? 0;
     this.#unread = undefined;
     this.#setFlow();
-    this.#socket.destroySoon();
+    if (this.#bodyLeft <= unreadBytes) {
+      this.#socket.destroySoon();
+      return;
+    }
+    // Closed over unread bytes, the kernel would reset it, and the client lose the answer.
+    this.#bodyLeft -= unreadBytes;
+    this.#lateBytes = LATE_UPLOAD_BYTES_MAX;
+    this.#socket.end(() => {
+      // The sweep counts its time from here.
+      this.seen = -1;
+    });
+  }
+
+  #drop(size: number): void {
+    if (this.#lateBytes <= 0) return;
+    this.#bodyLeft -= size;
+    this.#lateBytes = this.#bodyLeft > 0 ? this.#lateBytes - size : 0;
+    if (this.#lateBytes <= 0) this.#socket.destroySoon();
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open') {
+      this.#drop(bytes.length);
+      return;
+    }
     this.#unread = this.#unread === undefined ? bytes : Buffer.concat([this.#unread, bytes]);
     if (!this.#pumping) this.#pump();
   };

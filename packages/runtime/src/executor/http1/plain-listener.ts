@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '@popmesh/contracts';
+import { type Clock, LATE_UPLOAD_MS } from '@popmesh/contracts';
 import type { RequestHead } from '../request-head.ts';
 import type { Exchange } from './exchange.ts';
 import { type ConnectionHost, PlainConnection } from './plain-connection.ts';
@@ -99,7 +99,9 @@ export class PlainListener implements ConnectionHost {
       if (!quiet) continue;
       const forMs = nowMs - connection.sinceMs;
       if (connection.isClosing) {
-        if (forMs >= headersTimeoutMs) connection.destroy();
+        if (forMs >= (connection.isLingering ? LATE_UPLOAD_MS : headersTimeoutMs)) {
+          connection.destroy();
+        }
       } else if (connection.served === 0) {
         if (forMs >= headersTimeoutMs) connection.refuseLate();
       } else if (forMs >= keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS) connection.closeSoon();

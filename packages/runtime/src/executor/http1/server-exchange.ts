@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Clock, dropLateUpload } from '@popmesh/contracts';
 import { type ResponseHead, saidLength } from '../response-head.ts';
 import type { Exchange, ExchangeUser } from './exchange.ts';
 
@@ -6,11 +7,13 @@ import type { Exchange, ExchangeUser } from './exchange.ts';
 export class ServerExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #clock: Pick<Clock, 'setTimer'>;
   #user: ExchangeUser | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'setTimer'>) {
     this.#request = request;
     this.#response = response;
+    this.#clock = clock;
   }
 
   get bodyComplete(): boolean {
@@ -38,6 +41,8 @@ export class ServerExchange implements Exchange {
   }
 
   dropBody(): void {
+    // Dropped already, and counted.
+    if (this.#response.writableEnded) return;
     this.#request.removeAllListeners('data');
     this.#request.resume();
   }
@@ -52,6 +57,7 @@ export class ServerExchange implements Exchange {
     const isHead = this.#request.method === 'HEAD';
     if (!bodiless) headers.push('content-length', String(saidLength(isHead, head, body)));
     this.#response.writeHead(status, headers);
+    dropLateUpload(this.#request, this.#clock);
     if (bodiless || body.length === 0) this.#response.end();
     else if (typeof body === 'string') this.#response.end(body, 'latin1');
     else this.#response.end(body);
@@ -71,6 +77,7 @@ export class ServerExchange implements Exchange {
   end(trailers?: ResponseHead): void {
     // Left out by node:http where there are no chunks.
     if (trailers !== undefined) this.#response.addTrailers(pairsOf(trailers.flat));
+    dropLateUpload(this.#request, this.#clock);
     this.#response.end();
   }
 
