@@ -3,9 +3,12 @@
  * have one id. Everything is on loopback addresses and ports that the daemons choose.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import {
   generateKeyPair,
@@ -42,12 +45,15 @@ export interface NodeStatus {
 export class Member {
   readonly id: string;
   readonly child: ChildProcess;
+  /** Its API is HTTPS: it has a [tls] section. */
+  readonly speaksTls: boolean;
   readonly exited: Promise<number | null>;
   log = '';
   addresses: Readonly<Record<string, string>> = {};
 
-  constructor(id: string, child: ChildProcess) {
+  constructor(id: string, child: ChildProcess, speaksTls: boolean) {
     this.id = id;
+    this.speaksTls = speaksTls;
     this.child = child;
     this.exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
     for (const stream of [child.stdout, child.stderr]) {
@@ -79,9 +85,15 @@ export class Member {
 
   async readyz(): Promise<{ status: number; reason: string }> {
     const where = this.addresses.admin ?? this.addresses.api;
-    const response = await fetch(`http://${where}/readyz`);
-    const { reason = '' } = (await response.json()) as { reason?: string };
-    return { status: response.status, reason };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      // Whom the certificate names is not what is asked here.
+      const request = this.speaksTls
+        ? httpsRequest(`https://${where}/readyz`, { rejectUnauthorized: false })
+        : httpRequest(`http://${where}/readyz`);
+      request.on('response', resolve).on('error', reject).end();
+    });
+    const { reason = '' } = (await json(response)) as { reason?: string };
+    return { status: response.statusCode ?? 0, reason };
   }
 
   untilReady(): Promise<void> {
@@ -184,7 +196,8 @@ export class Members {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
     });
-    const member = new Member(id, child);
+    const speaksTls = role === 'node' && readFileSync(file, 'utf8').includes('[tls]');
+    const member = new Member(id, child, speaksTls);
     this.#members.add(member);
     void member.exited.then(() => this.#members.delete(member));
     const ready = new Promise<void>((resolve) => {
