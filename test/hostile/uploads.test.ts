@@ -23,7 +23,8 @@ import { generatedUploads, type Upload } from './uploads-generated.ts';
 const root = joinPath(import.meta.dirname, '../..');
 const rust = new Uint8Array(readFileSync(joinPath(root, 'examples/hello-rust/hello-rust.wasm')));
 const SEED = Number(process.env.HOSTILE_SEED ?? 20_261_121);
-const AT_ONCE = 3;
+/** A token has two uploads at once. */
+const AT_ONCE = 2;
 const STATUS_OF: Readonly<Record<string, number>> = {
   invalid_component: 422,
   import_not_allowed: 422,

@@ -60,7 +60,9 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
           ...(httpStatus === 401 ? { 'www-authenticate': 'Bearer realm="popmesh"' } : {}),
           ...(httpStatus === 503 ? { 'retry-after': '1' } : {}),
           // The rest of a body that is not read is not waited for.
-          ...(httpStatus === 408 || httpStatus === 413 ? { connection: 'close' } : {}),
+          ...(httpStatus === 408 || error.details.limit === 'body_pieces'
+            ? { connection: 'close' }
+            : {}),
         },
       },
     );
