@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { json, refusals } from './responses.ts';
 import {
   deletedSchema,
   deployedSchema,
@@ -15,16 +16,7 @@ import {
 
 /** The table of routes: method, path, and what goes in and out; `app.ts` has what they do. */
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-
-const refused = {
-  400: json(errorSchema, 'The request is not understood.'),
-  401: json(errorSchema, 'No token, or one that is not valid.'),
-  403: json(errorSchema, 'The token is not for this namespace, or not for this action.'),
-};
+const refused = refusals('The token is not for this namespace, or not for this action.');
 const notFound = { 404: json(errorSchema, 'There is no such function.') };
 
 const BASE = '/v1/functions';

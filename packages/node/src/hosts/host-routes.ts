@@ -1,19 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { json, refusals } from '../api/responses.ts';
 import { errorSchema, nameSchema } from '../api/schemas.ts';
 import { hostParam, hostSchema, releasedSchema } from './host-schemas.ts';
 
 /** The control API's routes for hosts; `api/app.ts` has what they do. */
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-
-const refused = {
-  400: json(errorSchema, 'The request is not understood.'),
-  401: json(errorSchema, 'No token, or one that is not valid.'),
-  403: json(errorSchema, 'The token is not for the namespace that has the host.'),
-};
+const refused = refusals('The token is not for the namespace that has the host.');
 
 export const hostsRoute = createRoute({
   method: 'get',

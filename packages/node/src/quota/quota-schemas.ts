@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { VERSIONS_KEPT_MAX } from '@popmesh/replication';
-import { errorSchema, nameSchema } from '../api/schemas.ts';
+import { json, refusals } from '../api/responses.ts';
+import { nameSchema } from '../api/schemas.ts';
 
 /** What the control API says about quotas, and its routes for them. */
 
@@ -35,15 +36,7 @@ export const quotaChangeSchema = z
   .openapi('QuotaChange');
 export type QuotaChange = z.output<typeof quotaChangeSchema>;
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-const refused = {
-  400: json(errorSchema, 'The request is not understood.'),
-  401: json(errorSchema, 'No token, or one that is not valid.'),
-  403: json(errorSchema, 'The token is not for this namespace, or not an operator’s.'),
-};
+const refused = refusals('The token is not for this namespace, or not an operator’s.');
 const params = z.object({
   namespace: nameSchema.openapi({ param: { name: 'namespace', in: 'path' } }),
 });
