@@ -5,10 +5,12 @@
  * median of those ratios. Refused: two runs of the whole bench, one after the other, whose
  * figures differ by more than the 3 % that are looked for.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { ColdStarts } from './cold-starts.ts';
+import { COLD_STARTS } from './cold-starts.ts';
+import type { ColdStartOrder } from './cold-starts-child.ts';
 import { percentile } from './deploys.ts';
 import { chooseLoad, type Load } from './load.ts';
 import { type BenchMesh, startMesh } from './mesh.ts';
@@ -17,10 +19,9 @@ import { pinnedToOneCore, type Target } from './throughput.ts';
 const root = join(import.meta.dirname, '..', '..');
 const NAMES = ['hello-js', 'hello-rust'] as const;
 const WARM_UP_S = 6;
-const TURN_S = 2;
-export const TURNS = 12;
-/** Of these for one round of cold starts, which takes a minute and a half. */
-const TURNS_PER_COLD_ROUND = 6;
+/** The least that wrk can; many short turns tell more than few long ones on a machine that changes. */
+const TURN_S = 1;
+export const TURNS = 60;
 const COLD_MS_MAX = 300_000;
 /** What a change may cost before it wants a reason. */
 const LOSS_MAX = 0.03;
@@ -36,10 +37,15 @@ export interface Comparison {
   readonly spread: readonly [low: number, high: number];
 }
 
+interface Pair {
+  readonly ours: number;
+  readonly theirs: number;
+}
+
 export function compare(
   what: string,
   unit: Comparison['unit'],
-  pairs: readonly { readonly ours: number; readonly theirs: number }[],
+  pairs: readonly Pair[],
 ): Comparison {
   const ratios = pairs.map(({ ours, theirs }) => (unit === 'ms' ? theirs / ours : ours / theirs));
   const middle = (values: readonly number[]): number => percentile(values, 50);
@@ -80,7 +86,18 @@ const targetsOf = (mesh: BenchMesh): Target[] => [
   },
 ];
 
-/** Ours and theirs in turns, and who begins changes, so that neither always follows the other. */
+/** Ours and theirs, one after the other, and who begins changes, so that neither always follows. */
+async function pairOf<T>(
+  [ours, theirs]: readonly [T, T],
+  turn: number,
+  measure: (one: T) => Promise<number>,
+): Promise<Pair> {
+  const oursFirst = turn % 2 === 0;
+  const first = await measure(oursFirst ? ours : theirs);
+  const second = await measure(oursFirst ? theirs : ours);
+  return oursFirst ? { ours: first, theirs: second } : { ours: second, theirs: first };
+}
+
 async function throughputPairs(
   load: Load,
   meshes: readonly [BenchMesh, BenchMesh],
@@ -96,13 +113,9 @@ async function throughputPairs(
     note(`${mine.name}, in ${turns} turns each…`);
     await rps(mine, WARM_UP_S);
     await rps(other, WARM_UP_S);
-    const pairs: { ours: number; theirs: number }[] = [];
+    const pairs: Pair[] = [];
     for (let turn = 0; turn < turns; turn++) {
-      const first = await rps(turn % 2 === 0 ? mine : other, TURN_S);
-      const second = await rps(turn % 2 === 0 ? other : mine, TURN_S);
-      pairs.push(
-        turn % 2 === 0 ? { ours: first, theirs: second } : { ours: second, theirs: first },
-      );
+      pairs.push(await pairOf([mine, other], turn, (target) => rps(target, TURN_S)));
     }
     const one = compare(mine.name, 'requests/s', pairs);
     note(`${one.what}: ${one.ours} against ${one.theirs} requests/s`);
@@ -111,60 +124,77 @@ async function throughputPairs(
   return compared;
 }
 
-/** Each checkout measures itself, with its own code, in a process of its own. */
-function coldStartsOf(folder: string, scratch: string): Promise<ColdStarts> {
-  mkdirSync(scratch, { recursive: true });
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'cold-starts-child.ts'), folder, scratch],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], timeout: COLD_MS_MAX },
-  );
-  let text = '';
-  child.stdout.on('data', (chunk) => {
-    text += chunk;
-  });
-  return new Promise((done, failed) => {
-    child.once('error', failed);
-    child.once('close', (code) => {
-      if (code === 0) done(JSON.parse(text) as ColdStarts);
-      else failed(new Error(`cold starts of ${folder} ended with ${code}`));
+/** The runtime of one checkout, in a process of its own, that measures what it is told to. */
+class ColdStartProcess {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
+
+  private constructor(folder: string, scratch: string) {
+    mkdirSync(scratch, { recursive: true });
+    this.#child = fork(join(import.meta.dirname, 'cold-starts-child.ts'), [folder, scratch], {
+      cwd: folder,
+      timeout: COLD_MS_MAX,
     });
-  });
+    this.#ended = new Promise((_, failed) => {
+      this.#child.once('error', failed);
+      this.#child.once('close', (code) =>
+        failed(new Error(`cold starts of ${folder} ended with ${code}`)),
+      );
+    });
+    this.#ended.catch(() => {});
+  }
+
+  static async of(folder: string, scratch: string): Promise<ColdStartProcess> {
+    const made = new ColdStartProcess(folder, scratch);
+    await made.#answer();
+    return made;
+  }
+
+  measure(order: ColdStartOrder): Promise<number> {
+    this.#child.send(order);
+    return this.#answer();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended.catch(() => {});
+  }
+
+  async #answer(): Promise<number> {
+    const answer = once(this.#child, 'message') as Promise<[number]>;
+    const [ms] = await Promise.race([answer, this.#ended]);
+    return ms;
+  }
 }
 
 async function coldStartPairs(
   folders: readonly [string, string],
   scratch: string,
-  count: number,
   note: (line: string) => void,
 ): Promise<Comparison[]> {
-  const rounds: { ours: ColdStarts; theirs: ColdStarts }[] = [];
-  for (let round = 0; round < count; round++) {
-    note(`cold starts, round ${round + 1} of ${count}…`);
-    const of = (which: 0 | 1): Promise<ColdStarts> =>
-      coldStartsOf(folders[which], join(scratch, `cold-${round}-${which}`));
-    const first = await of(round % 2 === 0 ? 0 : 1);
-    const second = await of(round % 2 === 0 ? 1 : 0);
-    rounds.push(
-      round % 2 === 0 ? { ours: first, theirs: second } : { ours: second, theirs: first },
-    );
+  note(`cold starts, ${COLD_STARTS} in turns each…`);
+  const running: ColdStartProcess[] = [];
+  try {
+    for (const [at, folder] of folders.entries()) {
+      running.push(await ColdStartProcess.of(folder, join(scratch, `cold-${at}`)));
+    }
+    const both = running as [ColdStartProcess, ColdStartProcess];
+    const compared: Comparison[] = [];
+    for (const [step, what] of [
+      ['prepare', 'preparing a further function'],
+      ['ask', 'cold start of an instance'],
+    ] as const) {
+      const pairs: Pair[] = [];
+      for (let index = 1; index <= COLD_STARTS; index++) {
+        pairs.push(await pairOf(both, index, (one) => one.measure({ step, index })));
+      }
+      // The first of each compiles the engine.
+      compared.push(compare(what, 'ms', pairs.slice(1)));
+    }
+    return compared;
+  } finally {
+    for (const one of running) await one.stop();
   }
-  const pairs = (pick: (one: ColdStarts) => readonly number[]) =>
-    rounds.flatMap(({ ours, theirs }) =>
-      pick(ours).map((value, at) => ({ ours: value, theirs: pick(theirs)[at] ?? Number.NaN })),
-    );
-  return [
-    compare(
-      'cold start of an instance',
-      'ms',
-      pairs((one) => one.coldInstanceMs),
-    ),
-    compare(
-      'preparing a further function',
-      'ms',
-      pairs((one) => one.prepareMs),
-    ),
-  ];
 }
 
 export async function runAgainst(
@@ -180,12 +210,7 @@ export async function runAgainst(
     );
   }
   const load = chooseLoad(note);
-  const cold = await coldStartPairs(
-    [root, other],
-    scratch,
-    Math.max(1, Math.round(turns / TURNS_PER_COLD_ROUND)),
-    note,
-  );
+  const cold = await coldStartPairs([root, other], scratch, note);
   note('starting both meshes…');
   const meshes: BenchMesh[] = [];
   try {

@@ -9,7 +9,7 @@ import { build, loadProject } from '../../packages/builder/src/index.ts';
 import type { Prepared } from '../../packages/runtime/src/index.ts';
 import type { RuntimeBench } from './executor.ts';
 
-const COLD_STARTS = 60;
+export const COLD_STARTS = 60;
 /** As long as it takes until a blank worker stands again, and longer than a client would wait. */
 const PAUSE_MS = 300;
 /** The threads of functions that were measured go soon, or the machine would fill up. */
@@ -19,7 +19,9 @@ const DIGITS = 5;
 
 const markOf = (index: number): string => `${MARK}${String(index).padStart(DIGITS, '0')}`;
 
-async function buildMarked(scratch: string): Promise<Uint8Array> {
+type Builder = Pick<typeof import('../../packages/builder/src/index.ts'), 'build' | 'loadProject'>;
+
+async function buildMarked({ build, loadProject }: Builder, scratch: string): Promise<Uint8Array> {
   const folder = join(scratch, 'marked');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'popmesh.toml'), 'name = "marked"\n');
@@ -58,36 +60,55 @@ export interface ColdStarts {
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
-export async function measureColdStarts(bench: RuntimeBench, scratch: string): Promise<ColdStarts> {
-  const component = await buildMarked(scratch);
-  const prepareMs: number[] = [];
-  const names: string[] = [];
-  for (let index = 1; index <= COLD_STARTS; index++) {
-    const bytes = variant(component, index);
+/** Functions of one runtime that differ in their number alone; the runtime may be of another checkout. */
+export class MarkedFunctions {
+  readonly #bench: RuntimeBench;
+  readonly #component: Uint8Array;
+
+  private constructor(bench: RuntimeBench, component: Uint8Array) {
+    this.#bench = bench;
+    this.#component = component;
+  }
+
+  static async of(bench: RuntimeBench, builder: Builder, scratch: string) {
+    return new MarkedFunctions(bench, await buildMarked(builder, scratch));
+  }
+
+  /** Milliseconds that checking and preparing number `index` took. */
+  async prepare(index: number): Promise<number> {
+    const bytes = variant(this.#component, index);
     const digest = createHash('sha256').update(bytes).digest('hex');
     const startedMs = performance.now();
-    const prepared: Prepared = await bench.prepareArtifact({ digest, load: async () => bytes });
-    prepareMs.push(performance.now() - startedMs);
-    names.push(`cold-${index}`);
-    await bench.apply(`cold-${index}`, prepared, false, { idleTimeoutMs: IDLE_TIMEOUT_MS });
+    const prepared: Prepared = await this.#bench.prepareArtifact({
+      digest,
+      load: async () => bytes,
+    });
+    const ms = performance.now() - startedMs;
+    await this.#bench.apply(nameOf(index), prepared, false, { idleTimeoutMs: IDLE_TIMEOUT_MS });
+    return ms;
   }
-  const ask = async (): Promise<number[]> => {
+
+  /** Milliseconds from the request to the first byte of number `index`, which has no instance. */
+  async ask(index: number): Promise<number> {
+    await pause();
+    const { ms, text, start } = await this.#bench.ask(nameOf(index));
+    if (text !== markOf(index)) throw new Error(`${nameOf(index)} answered ${text.slice(0, 100)}`);
+    if (start !== 'cold') throw new Error('the first request was not cold');
+    return ms;
+  }
+}
+
+const nameOf = (index: number): string => `cold-${index}`;
+
+export async function measureColdStarts(bench: RuntimeBench, scratch: string): Promise<ColdStarts> {
+  const functions = await MarkedFunctions.of(bench, { build, loadProject }, scratch);
+  const ofEach = async (measure: (index: number) => Promise<number>): Promise<number[]> => {
     const samples: number[] = [];
-    for (const [at, name] of names.entries()) {
-      await pause();
-      const { ms, text, start } = await bench.ask(name);
-      if (text !== markOf(at + 1)) throw new Error(`${name} answered ${text.slice(0, 100)}`);
-      if (start !== 'cold') throw new Error('the first request was not cold');
-      samples.push(ms);
-    }
+    for (let index = 1; index <= COLD_STARTS; index++) samples.push(await measure(index));
     return samples;
   };
+  const [firstPrepareMs = Number.NaN, ...prepareMs] = await ofEach((at) => functions.prepare(at));
+  const ask = (): Promise<number[]> => ofEach((at) => functions.ask(at));
   const [coldEngineMs = Number.NaN, ...coldInstanceMs] = await ask();
-  return {
-    coldEngineMs,
-    coldInstanceMs,
-    coldAgainMs: await ask(),
-    firstPrepareMs: prepareMs[0] ?? Number.NaN,
-    prepareMs: prepareMs.slice(1),
-  };
+  return { coldEngineMs, coldInstanceMs, coldAgainMs: await ask(), firstPrepareMs, prepareMs };
 }
