@@ -7,7 +7,7 @@ import {
   isWithinDomain,
 } from '@popmesh/contracts';
 import { type FunctionRecord, type HostClaim, HostOwners } from '@popmesh/protocol';
-import { HostRoutes, kinOfHosts, type RouteClaim } from './host-routes.ts';
+import { HostRoutes, kinOfHosts, ownHostsAbove, type RouteClaim } from './host-routes.ts';
 import type { FunctionState } from './mesh-view.ts';
 import type { Kin, Site } from './site.ts';
 
@@ -38,6 +38,7 @@ export interface Match {
   readonly path: string;
   readonly via: Site['via'];
   readonly kin?: Kin | undefined;
+  readonly ownAbove?: ReadonlySet<string> | undefined;
 }
 
 export class Directory {
@@ -48,6 +49,7 @@ export class Directory {
   #routes: HostRoutes<FunctionId> | undefined;
   /** Made with the routes. */
   #kin: ReadonlyMap<string, Kin> = new Map();
+  #ownAbove: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 
   constructor(domain: string) {
     this.#domain = domain;
@@ -99,9 +101,9 @@ export class Directory {
       const query = url.indexOf('?');
       const id = routes.find(host, query === -1 ? url : url.slice(0, query));
       const entry = id === undefined ? undefined : this.#functions.get(id);
-      return entry === undefined
-        ? undefined
-        : { entry, path: url, via: 'host', kin: this.#kin.get(host) };
+      if (entry === undefined) return undefined;
+      const kin = this.#kin.get(host);
+      return { entry, path: url, via: 'host', kin, ownAbove: this.#ownAbove.get(host) };
     }
     return this.#byPath(url);
   }
@@ -140,6 +142,7 @@ export class Directory {
     );
     this.#routes = new HostRoutes(claims, owned.keys());
     this.#kin = kinOfHosts(owned, this.#domain);
+    this.#ownAbove = ownHostsAbove(owned, this.#kin);
     return this.#routes;
   }
 

@@ -117,6 +117,7 @@ export class Front {
         tenant: admitted.tenant,
         via: match.via,
         kin: match.kin,
+        ownAbove: match.ownAbove,
         host,
       },
       req,

@@ -76,6 +76,24 @@ export function kinOfHosts(owned: ReadonlyMap<string, string>, domain: string): 
   return kin;
 }
 
+/**
+ * Host to the hosts above it that its namespace has as well, and beneath which nobody else has
+ * one: what two hosts of one owner share, such as the cookie of a common login, may go there.
+ */
+export function ownHostsAbove(
+  owned: ReadonlyMap<string, string>,
+  kin: ReadonlyMap<string, Kin>,
+): Map<string, ReadonlySet<string>> {
+  const own = new Map<string, ReadonlySet<string>>();
+  for (const [host, namespace] of owned) {
+    const above = [...hostsAbove(host)].filter(
+      (one) => owned.get(one) === namespace && kin.get(one) !== 'beneath',
+    );
+    if (above.length > 0) own.set(host, new Set(above));
+  }
+  return own;
+}
+
 function* hostsAbove(host: string): Generator<string> {
   for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
     yield host.slice(dot + 1);

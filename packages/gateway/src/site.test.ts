@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kinOfHosts } from './host-routes.ts';
+import { kinOfHosts, ownHostsAbove } from './host-routes.ts';
 import { narrowed, type Site } from './site.ts';
 
 const entry = { id: 'alice/echo' };
@@ -10,6 +10,8 @@ const own: Site = { via: 'host', host: 'shop.example', entry };
 
 const over: Site = { ...own, kin: 'beneath' };
 const under: Site = { ...own, kin: 'above' };
+
+const app: Site = { ...own, host: 'app.shop.example', ownAbove: new Set(['shop.example']) };
 
 const cookies: readonly [Site, string, string | undefined][] = [
   // At the shared address a cookie is the function's own.
@@ -46,6 +48,10 @@ const cookies: readonly [Site, string, string | undefined][] = [
   [over, 'a=1; Domain=example', undefined],
   [under, 'a=1; Domain=shop.example', 'a=1; Domain=shop.example'],
   [under, 'a=1; Domain=example', undefined],
+  // Two hosts of one owner may share a login, in the one above both.
+  [app, 'a=1; Domain=.shop.example; Path=/', 'a=1; Domain=.shop.example; Path=/'],
+  [app, 'a=1; Domain=shop.example; Domain=example', undefined],
+  [app, 'a=1; Domain=app.shop.example', 'a=1; Domain=app.shop.example'],
 ];
 
 for (const [site, sent, passes] of cookies) {
@@ -110,4 +116,17 @@ test('only hosts of other namespaces count, those under the domain of the mesh a
     ['provider.example', 'beneath'],
     ['www.bank.example', 'above'],
   ]);
+});
+
+test('a host above is shared by hosts of one owner only while nobody else has one beneath it', () => {
+  const owned = new Map([
+    ['shop.example', 'alice'],
+    ['app.shop.example', 'alice'],
+    ['fair.example', 'alice'],
+    ['www.fair.example', 'alice'],
+    ['stand.fair.example', 'bob'],
+    ['example', 'carol'],
+  ]);
+  const own = ownHostsAbove(owned, kinOfHosts(owned, 'mesh.provider.test'));
+  assert.deepEqual([...own], [['app.shop.example', new Set(['shop.example'])]]);
 });

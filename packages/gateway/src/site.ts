@@ -21,6 +21,8 @@ export interface Site {
   /** In lower case, without port. */
   readonly host: string;
   readonly kin?: Kin | undefined;
+  /** Hosts above that its namespace has, with nobody else's beneath them. */
+  readonly ownAbove?: ReadonlySet<string> | undefined;
   readonly entry: { readonly id: string };
 }
 
@@ -88,8 +90,11 @@ function narrowedCookie(cookie: string, site: Site): string | undefined {
     const name = (equals === -1 ? part : part.slice(0, equals)).trim().toLowerCase();
     const value = equals === -1 ? '' : part.slice(equals + 1).trim();
     if (name === 'domain') {
-      if (!isOwnDomain(value, site.host)) return undefined;
-      if (isFree(site, 'set-cookie')) kept.push(part);
+      const domain = value.replace(/^\./, '').toLowerCase();
+      if (site.ownAbove?.has(domain)) kept.push(part);
+      // An empty one says nothing.
+      else if (domain !== '' && domain !== site.host) return undefined;
+      else if (isFree(site, 'set-cookie')) kept.push(part);
     } else if (name === 'path' && site.via === 'path') path = value;
     else kept.push(part);
   }
@@ -102,7 +107,3 @@ function narrowedCookie(cookie: string, site: Site): string | undefined {
   else kept.push(` Path=${own}${path.startsWith('/') && path !== '/' ? path : ''}`);
   return kept.join(';');
 }
-
-/** An empty one says nothing. */
-const isOwnDomain = (domain: string, host: string): boolean =>
-  domain === '' || domain.replace(/^\./, '').toLowerCase() === host;
