@@ -25,6 +25,8 @@ export const CHUNK_WRITES_WAITING_MAX = 256;
 export const FULL_SCAN_EVERY = 20;
 /** Every so many reconciles the chunk stream is compared with the chunks in use. */
 export const CHUNK_CHECK_EVERY = 10;
+/** Comparisons, ever further apart, after a deletion mark was heard of: the stream may store it late. */
+export const MARK_LOOKS = 5;
 /** What `stop` waits for a connection to say good-bye. */
 export const CLOSE_TIMEOUT_MS = 500;
 

@@ -29,6 +29,7 @@ import {
   APPLY_CONCURRENCY,
   CHUNK_CHECK_EVERY,
   FULL_SCAN_EVERY,
+  MARK_LOOKS,
   WATCH_QUEUE_MAX,
 } from './limits.ts';
 import { Backoff, checkBeforeDialling, closeConnection, dial } from './nats-connection.ts';
@@ -120,6 +121,7 @@ class NatsReplication implements Replication {
   readonly #backoff: Backoff;
   readonly #writeBackoff: Backoff;
   #troubleTimer: Timer | undefined;
+  #looksForMark = 0;
   readonly #stopping = new AbortController();
   readonly #writer: RecordWriter;
   readonly #chunks: ChunkChannel;
@@ -332,7 +334,7 @@ class NatsReplication implements Replication {
     bucket.watch(
       (subject, envelope) => {
         // A deletion mark: somebody used the `nats` tool. The reconcile puts the record back.
-        if (envelope === undefined) this.#rest.wake();
+        if (envelope === undefined) this.#lookForMark();
         else if (!watched.offer([subject, envelope])) this.#dropped.add();
       },
       (error) => this.#logger.error('the registry watch is refused', { error: error.message }),
@@ -361,6 +363,10 @@ class NatsReplication implements Replication {
       return this.#backoff.next();
     }
     this.#backoff.reset();
+    if (this.#looksForMark > 0) {
+      this.#looksForMark--;
+      this.#compareSoon();
+    }
     this.#health.works('comparison');
     this.#setUsable(true);
     this.#connectedGauge.set(1);
@@ -368,6 +374,12 @@ class NatsReplication implements Replication {
     this.#chunks.resume(exchange, ended, compareChunks);
     for (const settle of waiting) settle();
     return this.#config.reconcileIntervalMs * (0.8 + 0.4 * this.#options.random.float());
+  }
+
+  /** The watch hears of a mark before the stream has stored it, so one look may come too early. */
+  #lookForMark(): void {
+    this.#looksForMark = MARK_LOOKS;
+    this.#rest.wake();
   }
 
   /** After a pause that grows, so that a server which refuses writes is not asked in a tight loop. */
