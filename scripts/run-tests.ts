@@ -8,23 +8,30 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureNatsServer } from '../packages/cli/src/index.ts';
 import { testEnvironment } from './test-environment.ts';
+import { LENGTH_VARIABLE } from './test-length.ts';
 
 const root = join(import.meta.dirname, '..');
 const PATTERNS = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
-/** Rooms side by side; whole meshes one after another, since each has eight processes of its own. */
-const CONCURRENCY = { rooms: 2, meshes: 1 };
+/** Most rooms wait now and then; of whole meshes, each of eight processes, two fill a small machine. */
+const CONCURRENCY = { rooms: 3, meshes: 2 };
 /** A test that hangs ends here, with its name; what is only slow, on a small and busy machine, does not. */
 const TIMEOUT_MS = 600_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 let interrupted = false;
 
-const wanted = process.argv.slice(2);
+const long = process.argv[2] === '--long';
+const wanted = process.argv.slice(long ? 3 : 2);
 const files = globSync(PATTERNS, { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .sort();
 if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}`);
+  process.exit(2);
+}
+
+if (long && wanted.length === 0) {
+  console.error('npm run long -- <part of a path>: which test files, with all of their cases');
   process.exit(2);
 }
 
@@ -51,7 +58,13 @@ function run(some: readonly string[], concurrency: number): Promise<number> {
     {
       cwd: root,
       stdio: 'inherit',
-      env: { ...testEnvironment(process.env), NATS_SERVER_BIN: natsServer.path },
+      env: {
+        ...testEnvironment(process.env),
+        NATS_SERVER_BIN: natsServer.path,
+        // Hundreds of processes load the same modules; kept between runs, as everything in .popmesh.
+        NODE_COMPILE_CACHE: join(root, '.popmesh', 'compile-cache'),
+        [LENGTH_VARIABLE]: long ? 'long' : 'short',
+      },
     },
   );
   // Else a CI that ends us would leave the tests running, and their meshes.

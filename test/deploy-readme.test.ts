@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findNatsServer } from '../packages/cli/src/index.ts';
 import { freePort } from '../scripts/free-port.ts';
+import { compileCache } from '../scripts/test-environment.ts';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'deploy/README.md'), 'utf8');
@@ -72,7 +73,7 @@ test('the commands of deploy/README.md make a mesh across machines, with TLS', a
   const start = (commands: string): ChildProcess =>
     spawn('bash', ['-euo', 'pipefail', '-c', commands], {
       cwd: folder,
-      env: { PATH: `${folder}/bin:${process.env.PATH}`, HOME: folder },
+      env: { PATH: `${folder}/bin:${process.env.PATH}`, HOME: folder, ...compileCache() },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   const logOf = (child: ChildProcess): (() => string) => {

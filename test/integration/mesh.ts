@@ -21,6 +21,7 @@ import {
   type NodeIdentity,
 } from '../../packages/protocol/src/index.ts';
 import { freePort } from '../../scripts/free-port.ts';
+import { compileCache } from '../../scripts/test-environment.ts';
 import { type CommandResult, canConnect, runCommand, until } from './process.ts';
 import { issueToken } from './token.ts';
 
@@ -245,7 +246,7 @@ export class TestMesh {
     const child = fork(join(root, script), ['--config', config], {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...compileCache() },
     });
     let tail = '';
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,6 +1,7 @@
 /** Waiting for what is observed instead of sleeping, and running a command to its end. */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
+import { compileCache } from '../../scripts/test-environment.ts';
 
 const POLL_MS = 25;
 /** Guards against hanging, for machines of any speed. */
@@ -43,7 +44,12 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '',
+        ...compileCache(),
+        ...env,
+      },
       timeout: COMMAND_MS_MAX,
       ...(cwd === undefined ? {} : { cwd }),
     });

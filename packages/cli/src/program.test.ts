@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { publicKeyObject, verifyNodeCertificate } from '@popmesh/protocol';
 import { jwtVerify } from 'jose';
+import { compileCache } from '../../../scripts/test-environment.ts';
 import type { Surroundings } from './command-line.ts';
 import { controlServer, json, type Seen } from './control/control-server.test-support.ts';
 import { runCli } from './program.ts';
@@ -25,7 +26,7 @@ function commandLine(t: TestContext, more: Partial<Surroundings> = {}) {
     const status = await runCli(args, {
       stdout: { write: (text) => (stdout += text) },
       stderr: { write: (text) => (stderr += text) },
-      env: { HOME: cwd, POPMESH_TOKEN: 't' },
+      env: { HOME: cwd, POPMESH_TOKEN: 't', ...compileCache() },
       cwd,
       now: () => 1_700_000_000_000,
       ask: undefined,

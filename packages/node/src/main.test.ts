@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from '../../../scripts/test-environment.ts';
 import type { NodeConfigInput } from './config.ts';
 import { exampleComponent, TestMesh, until } from './testing/mesh.test-support.ts';
 
@@ -41,7 +42,10 @@ async function run(t: TestContext, file: string) {
   const startedMs = performance.now();
   const child = fork(main, ['--config', file], {
     execPath: process.execPath,
-    env: process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS },
+    env: {
+      ...compileCache(),
+      ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
+    },
     silent: true,
   });
   t.after(() => child.kill('SIGKILL'));

@@ -15,6 +15,7 @@ import {
   issueNodeIdentity,
   type NodeIdentity,
 } from '../../../packages/protocol/src/index.ts';
+import { compileCache } from '../../../scripts/test-environment.ts';
 import { until } from '../process.ts';
 import { issueToken } from '../token.ts';
 
@@ -194,7 +195,7 @@ export class Members {
     const child = fork(DAEMON, [role, file, String(offsetMs)], {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...compileCache() },
     });
     const speaksTls = role === 'node' && readFileSync(file, 'utf8').includes('[tls]');
     const member = new Member(id, child, speaksTls);

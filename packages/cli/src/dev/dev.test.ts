@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../../scripts/free-port.ts';
+import { compileCache } from '../../../../scripts/test-environment.ts';
 
 /** `popmesh dev` as a person runs it: a process, with all of its real children. */
 
@@ -34,7 +35,7 @@ interface Dev {
 function popmesh(cwd: string, ...args: readonly string[]) {
   // Without the last it would download or even compile one of its own, in a home that is new.
   const { PATH = '', NATS_SERVER_BIN = '' } = process.env;
-  const env = { PATH, HOME: cwd, NATS_SERVER_BIN };
+  const env = { PATH, HOME: cwd, NATS_SERVER_BIN, ...compileCache() };
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {

@@ -111,6 +111,8 @@ function start(door: DoorName, limits: TranspileLimits): ChildProcess {
         '--disallow-code-generation-from-strings',
         `--max-old-space-size=${limits.heapMb}`,
         `--wasm-max-mem-pages=${WASM_PAGES_MAX}`,
+        // A process for one component is over before optimised code of jco pays: half the CPU.
+        '--liftoff-only',
         '--no-warnings',
         CHILD,
         door,
