@@ -63,6 +63,9 @@ function run(some: readonly string[], concurrency: number): Promise<number> {
         NATS_SERVER_BIN: natsServer.path,
         // Hundreds of processes load the same modules; kept between runs, as everything in .popmesh.
         NODE_COMPILE_CACHE: join(root, '.popmesh', 'compile-cache'),
+        // Two projects with the same dependencies, which take a core for half a minute each.
+        CARGO_TARGET_DIR: join(root, '.popmesh', 'cargo'),
+        CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
         [LENGTH_VARIABLE]: long ? 'long' : 'short',
       },
     },

@@ -8,4 +8,8 @@ export const LENGTH_VARIABLE = 'POPMESH_TEST_LENGTH';
 
 export const isLong = process.env[LENGTH_VARIABLE] === 'long';
 
+/** Every `step`-th in the short form. */
+export const sampled = <T>(all: readonly T[], step: number): T[] =>
+  all.filter((_, index) => isLong || index % step === 0);
+
 export const byLength = <T>(short: T, long: T): T => (isLong ? long : short);
