@@ -116,9 +116,11 @@ test('the owner of a host does not speak for a host of another tenant beneath it
     for (const host of ['www.bank.example', 'evil.shop.example']) {
       assert.deepEqual(await seen(host), [free(host)[0], hsts, '"storage"'], host);
     }
-    for (const host of ['bob.example', 'www.bob.example']) {
-      assert.deepEqual(await seen(host), free(host));
-    }
+    assert.deepEqual(await seen('bob.example'), free('bob.example'));
+    const [own = []] = free('www.bob.example');
+    // The host above is bob's as well, and nobody else is beneath it.
+    const shared = [...own, 'up=1; Domain=bob.example'];
+    assert.deepEqual(await seen('www.bob.example'), [shared, hsts, clears]);
   } finally {
     await gateway.stop();
   }
