@@ -8,6 +8,7 @@ export * from './late-upload.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './piece-rate.ts';
 export * from './random.ts';
 export * from './record.ts';
 export * from './until-aborted.ts';

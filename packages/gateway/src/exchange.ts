@@ -400,7 +400,9 @@ export class Exchange implements AttemptOwner, BodyOwner {
 
   /** Answered before the upload was through: the rest passes, so that the answer is read. */
   #settleUpload(): void {
-    if (this.#incoming !== undefined) dropLateUpload(this.#req, this.#tools.clock);
+    if (this.#incoming === undefined) return;
+    const { ledger, clock } = this.#tools;
+    dropLateUpload(this.#req, clock, () => ledger.tinyPieces(this.#request.client));
   }
 
   /** Why no node gets it. */

@@ -85,7 +85,7 @@ export class Front {
       // A client over its bounds gets no more of our time; one that waits for a word sends nothing.
       const { code } = admitted.error;
       if (hasBody(req) && !waitsForWord && code !== 'client_limit_exceeded') {
-        dropLateUpload(req, tools.clock);
+        dropLateUpload(req, tools.clock, () => tools.ledger.tinyPieces(client.holdings));
       }
       return;
     }

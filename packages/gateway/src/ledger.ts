@@ -1,7 +1,6 @@
-import { clientKey, PopmeshError } from '@popmesh/contracts';
+import { clientKey, PIECE_BYTES_LEAST, PIECES, PopmeshError } from '@popmesh/contracts';
 import type { LimitsConfig } from './config.ts';
 import { Holdings } from './holdings.ts';
-import { PIECE_BYTES_LEAST, PIECES } from './piece-rate.ts';
 import type { Traffic } from './traffic.ts';
 
 /**

@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { type Clock, PopmeshError } from '@popmesh/contracts';
+import { type Clock, PieceRate, PopmeshError } from '@popmesh/contracts';
 import type { BodyWatch, WatchedBody } from './body-watch.ts';
 import type { Holdings } from './holdings.ts';
 import type { Ledger } from './ledger.ts';
-import { PieceRate } from './piece-rate.ts';
 
 /**
  * A request's body on its way in. Its first bytes are held here until it is whole or there are

@@ -7,10 +7,14 @@ import type { Exchange, ExchangeUser } from './exchange.ts';
 export class ServerExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #clock: Pick<Clock, 'setTimer'>;
+  readonly #clock: Pick<Clock, 'setTimer' | 'monotonic'>;
   #user: ExchangeUser | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'setTimer'>) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    clock: Pick<Clock, 'setTimer' | 'monotonic'>,
+  ) {
     this.#request = request;
     this.#response = response;
     this.#clock = clock;
