@@ -7,6 +7,8 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureNatsServer } from '../packages/cli/src/index.ts';
+import { codeImage } from '../packages/runtime/src/supervise/code-image.ts';
+import { CODE_VARIABLE } from './test-code.ts';
 import { testEnvironment } from './test-environment.ts';
 import { LENGTH_VARIABLE } from './test-length.ts';
 
@@ -40,6 +42,9 @@ const natsServer = await ensureNatsServer({
   onProgress: (line: string) => console.error(`set-up: ${line}`),
 });
 
+const code = join(root, '.popmesh', 'test-code');
+await codeImage(code);
+
 function run(some: readonly string[], concurrency: number): Promise<number> {
   if (interrupted) return Promise.resolve(1);
   if (some.length === 0) return Promise.resolve(0);
@@ -63,6 +68,7 @@ function run(some: readonly string[], concurrency: number): Promise<number> {
         NATS_SERVER_BIN: natsServer.path,
         // Hundreds of processes load the same modules; kept between runs, as everything in .popmesh.
         NODE_COMPILE_CACHE: join(root, '.popmesh', 'compile-cache'),
+        [CODE_VARIABLE]: code,
         // Two projects with the same dependencies, which take a core for half a minute each.
         CARGO_TARGET_DIR: join(root, '.popmesh', 'cargo'),
         CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',

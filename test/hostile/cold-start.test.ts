@@ -18,7 +18,7 @@ describe('cold starts and killed executors', () => {
 
   before(async () => {
     component = await buildHostile();
-    subject = await Subject.start();
+    subject = await Subject.start([], { spares: true });
   });
   after(() => subject?.stop());
 

@@ -1,7 +1,8 @@
 /** Requests beside the hostile ones: neighbours that must not notice. */
 import type { Target } from './subject.ts';
 
-const PAUSE_MS = 4;
+/** Often enough to notice a pause, and few enough to leave the machine to what is measured. */
+const PAUSE_MS = 12;
 
 export interface Failure {
   readonly what: string;

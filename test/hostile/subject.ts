@@ -58,8 +58,11 @@ export class Subject {
     this.nodePid = mesh.pidOf(FRA.id);
   }
 
-  static async start(nodeConfig: readonly string[] = []): Promise<Subject> {
-    return new Subject(await TestMesh.start([FRA], { nats: false, nodeConfig }));
+  static async start(
+    nodeConfig: readonly string[] = [],
+    { spares = false } = {},
+  ): Promise<Subject> {
+    return new Subject(await TestMesh.start([FRA], { nats: false, nodeConfig, spares }));
   }
 
   async stop(): Promise<void> {

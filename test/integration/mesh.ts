@@ -21,7 +21,8 @@ import {
   type NodeIdentity,
 } from '../../packages/protocol/src/index.ts';
 import { freePort } from '../../scripts/free-port.ts';
-import { compileCache } from '../../scripts/test-environment.ts';
+import { placeCode } from '../../scripts/test-code.ts';
+import { compileCache, WITHOUT_SPARES } from '../../scripts/test-environment.ts';
 import { type CommandResult, canConnect, runCommand, until } from './process.ts';
 import { issueToken } from './token.ts';
 
@@ -80,16 +81,21 @@ export class TestMesh {
   readonly #meshPorts = new Map<string, number>();
   readonly #apiPorts = new Map<string, number>();
   #nodeConfig: readonly string[] = [];
+  #spares = false;
   natsPort = 0;
   gatewayPort = 0;
   token = '';
 
-  /** `nats: false` leaves the broker out of every node's configuration, `nodeConfig` adds lines. */
+  /**
+   * `nats: false` leaves the broker out of every node's configuration, `nodeConfig` adds lines,
+   * `spares` adds blank executors, which few tests have a use for.
+   */
   static async start(
     places: readonly Place[],
-    options: { nats: boolean; nodeConfig?: readonly string[] },
+    options: { nats: boolean; nodeConfig?: readonly string[]; spares?: boolean },
   ): Promise<TestMesh> {
     const mesh = new TestMesh();
+    mesh.#spares = options.spares === true;
     mesh.#nodeConfig = options.nodeConfig ?? [];
     // A temporary folder is its owner's alone; executors that have users of their own pass through.
     chmodSync(mesh.directory, 0o711);
@@ -182,6 +188,7 @@ export class TestMesh {
   async startNode(id: string): Promise<void> {
     const place = this.#places.get(id);
     if (place === undefined) throw new Error(`no place ${id}`);
+    placeCode(join(this.dataDirectoryOf(id), 'runtime'));
     const config = this.#configure(id, [
       '[pop]',
       `code = "${place.code}"`,
@@ -246,7 +253,12 @@ export class TestMesh {
     const child = fork(join(root, script), ['--config', config], {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...compileCache() },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '',
+        ...compileCache(),
+        ...(this.#spares ? {} : WITHOUT_SPARES),
+      },
     });
     let tail = '';
     for (const stream of [child.stdout, child.stderr]) {

@@ -20,7 +20,7 @@ describe('a mesh of three places', () => {
   let mesh: TestMesh;
 
   before(async () => {
-    mesh = await TestMesh.start([FRA, IAD, SIN], { nats: true });
+    mesh = await TestMesh.start([FRA, IAD, SIN], { nats: true, spares: true });
     for (const name of ['hello-js', 'hono-app']) {
       const result = await mesh.popmeshJson('deploy', example(name));
       assert.equal(result.function, `default/${name}`);

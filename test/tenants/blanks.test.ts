@@ -28,7 +28,7 @@ describe('code that runs when it is instantiated', () => {
     const project = await loadProject(join(root, 'examples/hello-js'));
     const cacheDirectory = join(tmpdir(), 'popmesh-tenants-build');
     honest = (await build(project, { cacheDirectory })).component;
-    subject = await Subject.start();
+    subject = await Subject.start([], { spares: true });
   });
   after(() => subject?.stop());
 

@@ -15,7 +15,8 @@ import {
   issueNodeIdentity,
   type NodeIdentity,
 } from '../../../packages/protocol/src/index.ts';
-import { compileCache } from '../../../scripts/test-environment.ts';
+import { placeCode } from '../../../scripts/test-code.ts';
+import { compileCache, WITHOUT_SPARES } from '../../../scripts/test-environment.ts';
 import { until } from '../process.ts';
 import { issueToken } from '../token.ts';
 
@@ -128,6 +129,7 @@ export class Members {
   /** Resolves when its addresses are known, ready or not. `name` is its folder. */
   async startNode(name: string, options: MemberOptions): Promise<Member> {
     const { host = '127.0.0.1', longitude = 8, offsetMs = 0 } = options;
+    placeCode(join(this.folder(name), 'data', 'runtime'));
     const file = this.#configure(name, options, [
       '[pop]',
       `code = "${options.id}"`,
@@ -195,7 +197,12 @@ export class Members {
     const child = fork(DAEMON, [role, file, String(offsetMs)], {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...compileCache() },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '',
+        ...compileCache(),
+        ...WITHOUT_SPARES,
+      },
     });
     const speaksTls = role === 'node' && readFileSync(file, 'utf8').includes('[tls]');
     const member = new Member(id, child, speaksTls);

@@ -7,6 +7,7 @@ import type { Clock } from '@popmesh/contracts';
 import { createLogger, createMetrics, realClock, realRandom } from '@popmesh/daemon';
 import { generateKeyPair, issueNodeIdentity, privateKeyObject } from '@popmesh/protocol';
 import { SignJWT } from 'jose';
+import { placeCode } from '../../../../scripts/test-code.ts';
 import type { Deployed, FunctionSummary } from '../api/control.ts';
 import type { Rollout, Status } from '../api/schemas.ts';
 import { type NodeConfigInput, parseNodeConfig } from '../config.ts';
@@ -101,7 +102,12 @@ export class TestMesh {
     clock: Clock = realClock,
   ): Promise<TestNode> {
     const { seeds = [], ...rest } = more;
-    const config = await this.config(id, rest);
+    // A process that most tests have no use for.
+    const config = await this.config(id, {
+      ...rest,
+      runtime: { spareExecutors: 0, ...rest.runtime },
+    });
+    placeCode(join(this.folder, id, 'runtime'));
     config.mesh = { ...config.mesh, seeds: [...seeds] };
     const node = await startNode(parseNodeConfig(config), {
       clock,

@@ -12,6 +12,7 @@ import {
   silentLogger,
 } from '@popmesh/contracts';
 import { create, FunctionConfigSchema, type MessageInitShape } from '@popmesh/protocol';
+import { placeCode } from '../../../../scripts/test-code.ts';
 import { clockFrom } from '../clock-from.ts';
 import {
   createRuntime,
@@ -101,6 +102,7 @@ export class Harness {
     const directory = await mkdtemp(join(tmpdir(), 'popmesh-runtime-'));
     // As a node's data folder: executors with a user of their own pass through it.
     await chmod(directory, 0o711);
+    placeCode(directory);
     const harness = new Harness(directory, config);
     await harness.runtime.start(new AbortController().signal);
     return harness;
