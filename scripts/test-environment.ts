@@ -14,8 +14,11 @@ export function testEnvironment(env: Environment): Record<string, string | undef
   return { ...Object.fromEntries(kept), no_proxy: withoutProxy, NO_PROXY: withoutProxy };
 }
 
-/** For daemons of tests that have no use for blank executors: each takes a core for half a second. */
-export const WITHOUT_SPARES = { POPMESH_NODE_RUNTIME__SPARE_EXECUTORS: '0' } as const;
+/** For daemons of tests that have no use for what stands ready: a blank executor takes a core for half a second. */
+export const WITHOUT_SPARES = {
+  POPMESH_NODE_RUNTIME__SPARE_EXECUTORS: '0',
+  POPMESH_NODE_RUNTIME__SPARE_WORKERS: '0',
+} as const;
 
 /** For a child that gets an environment of its own: with it, its code is compiled once for all tests. */
 export function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {

@@ -102,10 +102,10 @@ export class TestMesh {
     clock: Clock = realClock,
   ): Promise<TestNode> {
     const { seeds = [], ...rest } = more;
-    // A process that most tests have no use for.
+    // What stands ready costs processes and threads that most tests have no use for.
     const config = await this.config(id, {
       ...rest,
-      runtime: { spareExecutors: 0, ...rest.runtime },
+      runtime: { spareExecutors: 0, spareWorkers: 0, ...rest.runtime },
     });
     placeCode(join(this.folder, id, 'runtime'));
     config.mesh = { ...config.mesh, seeds: [...seeds] };
