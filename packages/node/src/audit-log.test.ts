@@ -15,7 +15,7 @@ import { type TestContext, test } from 'node:test';
 import { silentLogger } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
 import { AUDIT_FILE, AuditLog, rotatedFiles } from './audit-log.ts';
-import { auditFiles, firstBrokenLine, verifyAudit } from './audit-read.ts';
+import { auditFiles, verifyAudit } from './audit-read.ts';
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'popmesh-audit-'));
@@ -47,7 +47,7 @@ test('lines are chained over restarts and over a torn end', async (t) => {
     lines.map((text) => JSON.parse(text).what),
     ['a', 'b', 'c'],
   );
-  assert.equal(await firstBrokenLine(path), undefined);
+  assert.equal((await verifyAudit([path])).broken?.line, undefined);
 });
 
 test('an altered line and a missing line show', async (t) => {
@@ -58,9 +58,9 @@ test('an altered line and a missing line show', async (t) => {
   await log.close();
   const text = await readFile(path, 'utf8');
   await writeFile(path, text.replace('"what":"b"', '"what":"x"'));
-  assert.equal(await firstBrokenLine(path), 2);
+  assert.equal((await verifyAudit([path])).broken?.line, 2);
   await writeFile(path, text.split('\n').toSpliced(1, 1).join('\n'));
-  assert.equal(await firstBrokenLine(path), 2);
+  assert.equal((await verifyAudit([path])).broken?.line, 2);
 });
 
 test('the chain goes on over rotated files and restarts, and is checked over all of them', async (t) => {

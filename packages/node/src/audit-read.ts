@@ -133,8 +133,3 @@ export function parseAuditLine(text: string): AuditLine | undefined {
     return undefined;
   }
 }
-
-/** 1-based number of the first line that does not fit the chain; undefined when all do. */
-export async function firstBrokenLine(file: string): Promise<number | undefined> {
-  return (await verifyAudit([file])).broken?.line;
-}

@@ -2,7 +2,6 @@ export { type AuditLine, AuditLog } from './audit-log.ts';
 export {
   type AuditVerdict,
   auditFiles,
-  firstBrokenLine,
   parseAuditLine,
   readAuditLines,
   verifyAudit,

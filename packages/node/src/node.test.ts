@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256Hex } from '@popmesh/artifacts';
 import { AUDIT_FILE } from './audit-log.ts';
-import { firstBrokenLine } from './audit-read.ts';
+import { verifyAudit } from './audit-read.ts';
 import type { LogLine } from './log-line.ts';
 import { exampleComponent, TestMesh, type TestNode, until } from './testing/mesh.test-support.ts';
 
@@ -134,7 +134,7 @@ test('deploy, answer, list, log, roll back, delete', async (t) => {
   });
 
   await node.stop();
-  assert.equal(await firstBrokenLine(join(mesh.folder, 'one', AUDIT_FILE)), undefined);
+  assert.equal((await verifyAudit([join(mesh.folder, 'one', AUDIT_FILE)])).broken, undefined);
 });
 
 test('a restart serves what the disk knows, from a folder that a crash left', async (t) => {
