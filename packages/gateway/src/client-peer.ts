@@ -52,7 +52,7 @@ export class Clients {
     if (!peer.trusted || forwardedFor === undefined) return peer.address;
     const chain = forwardedFor.split(',').slice(-CHAIN_MAX);
     for (let i = chain.length - 1; i >= 0; i--) {
-      const address = plainAddress((chain[i] as string).trim());
+      const address = plainAddress(withoutPort((chain[i] as string).trim()));
       if (isIP(address) === 0) break;
       if (i === 0 || !this.isTrusted(address)) return address;
     }
@@ -86,6 +86,10 @@ export class Clients {
     return place;
   }
 }
+
+/** Some proxies name the client with its port: `192.0.2.1:5000`, `[2001:db8::1]:5000`. */
+const withoutPort = (node: string): string =>
+  /^\[([^\]]+)\](?::\d+)?$/.exec(node)?.[1] ?? /^([\d.]+):\d+$/.exec(node)?.[1] ?? node;
 
 /** An IPv4 address that came as IPv6, as IPv4. */
 export const plainAddress = (address: string): string =>

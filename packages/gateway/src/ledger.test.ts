@@ -47,6 +47,20 @@ test('of the last quarter of all connections one client has a tenth of its own b
   assert.equal(take('192.0.2.4'), 10);
 });
 
+test('of the last quarter of the bytes as well: a few clients leave room for bodies of others', () => {
+  const ledger = new Ledger({ limits }, new Traffic(noMetrics));
+  const tenants = [ledger.tenant('alice'), ledger.tenant('bob')] as const;
+  const take = (address: string): number => {
+    const client = ledger.client(address);
+    let taken = 0;
+    while (tenants.some((tenant) => ledger.hold(client, tenant, 65_536) === undefined)) taken++;
+    return taken;
+  };
+  const greedy = Array.from({ length: 8 }, (_, i) => take(`192.0.2.${i}`));
+  assert.deepEqual(greedy, [512, 512, 512, 512, 512, 512, 51, 51]);
+  assert.equal(take('198.51.100.1'), 51, 'somebody else has as much');
+});
+
 test('who was told often enough in a second is not answered any more, until the next', () => {
   const ledger = new Ledger({ limits }, new Traffic(noMetrics));
   const client = ledger.connect('192.0.2.1', false);

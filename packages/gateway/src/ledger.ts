@@ -149,7 +149,7 @@ export class Ledger {
     if (total.heldBytes + bytes > limits.heldBytesMax) {
       return this.#full('held_bytes', 'this gateway holds too many request bodies');
     }
-    const max = limits.client.heldBytesMax;
+    const max = scarce(limits.client.heldBytesMax, total.heldBytes, limits.heldBytesMax);
     if (client.bounded && client.heldBytes + bytes > max) {
       return this.#tooMuch(client, 'client_held_bytes', 'bytes of request bodies', max);
     }

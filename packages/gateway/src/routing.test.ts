@@ -254,6 +254,10 @@ test('the client is the right-most address that is not a proxy of ours', () => {
   assert.equal(clients.clientAddress(peer, '1.1.1.1, 2.2.2.2, 10.0.0.5'), '2.2.2.2');
   assert.equal(clients.clientAddress(peer, '10.0.0.7'), '10.0.0.7');
   assert.equal(clients.clientAddress(peer, 'nonsense'), '10.1.1.1');
+  // With a port it is an address as well, or all clients of such a proxy would count as none.
+  assert.equal(clients.clientAddress(peer, '1.1.1.1, 2.2.2.2:5000'), '2.2.2.2');
+  assert.equal(clients.clientAddress(peer, '[2001:db8::1]:5000'), '2001:db8::1');
+  assert.equal(clients.clientAddress(peer, '[2001:db8::1], 10.0.0.5:80'), '2001:db8::1');
   // What stands left of it is the client's own word, however much of it there is.
   assert.equal(clients.clientAddress(peer, `${'9.9.9.9, '.repeat(50)}2.2.2.2`), '2.2.2.2');
   assert.equal(clients.clientAddress(clients.peer('3.3.3.3'), '1.1.1.1'), '3.3.3.3');
