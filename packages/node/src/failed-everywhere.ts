@@ -6,7 +6,9 @@ import { allowedRegions, allowsRegion } from './regions.ts';
 /**
  * Whether what is live can be made ready nowhere, and what should be live then. Pure. A node
  * that is not sure (suspect, still working, or trying again by itself) keeps it as it is: a
- * version that works somewhere is not taken back because a few nodes cannot run it.
+ * version that works somewhere is not taken back because a few nodes cannot run it. So does one
+ * that is away and served it, for as long as its announcement is kept: a restart of the only node
+ * that can run a version would else switch it off for good.
  */
 
 export interface Verdict {
@@ -25,9 +27,10 @@ export function failedEverywhere(
   if (view.live.length === 0) return undefined;
   const alive = nodes.filter(({ member }) => member === 'alive' || member === 'suspect');
   const regions = allowedRegions(view);
-  const concerned = alive.filter(
-    ({ announcement }) =>
-      allowsRegion(regions, announcement.region) && announcement.state !== 'draining',
+  const allowed = nodes.filter(({ announcement }) => allowsRegion(regions, announcement.region));
+  if (allowed.some(({ announcement }) => serves(announcement, view))) return undefined;
+  const concerned = allowed.filter(
+    (node) => alive.includes(node) && node.announcement.state !== 'draining',
   );
   const failures = concerned.flatMap((node) => {
     const failure = node.announcement.failures.find(
@@ -59,6 +62,13 @@ export function failedEverywhere(
     ],
   };
 }
+
+/** By its last words, the live version and no older one in its place. */
+const serves = ({ ready }: NodeView['announcement'], view: FunctionView): boolean =>
+  ready.some(
+    ({ function: id, revision, fallbackVersion }) =>
+      id === view.id && revision === view.revision && fallbackVersion === 0,
+  );
 
 /** What most likely works: an older version that some node serves now, else the one before. */
 function targetOf(view: FunctionView, nodes: readonly NodeView[]): number | undefined {
