@@ -120,6 +120,24 @@ test('stops a build that is aborted', async (t) => {
   );
 });
 
+for (const [what, code, words] of [
+  [
+    'recursion',
+    'const deep = (n) => (n === 0 ? 0 : 1 + deep(n - 1)); deep(1e5);',
+    /^index\.js: code outside of the handler calls itself too deeply\n/,
+  ],
+  [
+    'an await without an end',
+    'await new Promise(() => {});',
+    /^index\.js: an await outside of the handler never ends\n/,
+  ],
+] as const) {
+  test(`says in one sentence what ended the engine: ${what}`, async (t) => {
+    const { run } = await project(t, { 'index.js': `${code}\nexport default {};\n` });
+    await assert.rejects(run(), refused('build_failed', words, /handler instead/));
+  });
+}
+
 test('leads an error of top-level code back to its line', async (t) => {
   const { run } = await project(t, {
     'index.ts':

@@ -6,6 +6,29 @@ import { codeFrame } from './bundle-errors.ts';
 
 const PREFIX =
   /^:?\s*(?:Failed to evaluate user JavaScript module: )?(?:Failed to (?:finish|declare|evaluate) JavaScript module(?: evaluation)?: )?(?:Error: )?/;
+/**
+ * What the engine says of its own end, in its own words and with its own frames: in those of
+ * whoever wrote the module, with what to do.
+ */
+const ENDS: readonly (readonly [raw: RegExp, message: string, hint: string])[] = [
+  [
+    /wasm trap: call stack exhausted/,
+    'code outside of the handler calls itself too deeply',
+    'It runs once, at build time, with a stack of about 500 calls, and try does not catch its end. Call it in the handler instead: there are 5,000 at least.',
+  ],
+  [
+    /quickjs: Null/,
+    'code outside of the handler takes all memory there is',
+    'It runs once, at build time: make what is large in the handler, or look for an endless loop.',
+  ],
+  [
+    /blocking on a promise resulted in a dead lock/,
+    'an await outside of the handler never ends',
+    'Code outside of the handler runs once, at build time, without timers and network: await in the handler instead.',
+  ],
+];
+const HINT = 'Code outside of the handler runs once, at build time, without a network.';
+const TRAP = /wasm backtrace:[\s\S]*wasm trap: (.*)/;
 const PLACE = /componentize-qjs:user\.js:(\d+):(\d+)/g;
 
 export function evaluationError(
@@ -16,7 +39,8 @@ export function evaluationError(
   /** How this engine writes a place in the bundle. */
   placePattern = PLACE,
 ): PopmeshError {
-  const message = (raw.split('\n    at ')[0] ?? raw).replace(PREFIX, '').trim() || 'unknown error';
+  const [, ownMessage, hint = HINT] = ENDS.find(([end]) => end.test(raw)) ?? [];
+  const message = ownMessage ?? messageOf(raw);
   const places = [...raw.matchAll(placePattern)]
     .map(([, line, column]) => original(sourceMapText, Number(line), Number(column)))
     .filter((place) => place !== undefined);
@@ -26,13 +50,19 @@ export function evaluationError(
   const frame =
     place === undefined ? '' : codeFrame({ location: { ...place, column: place.column - 1 } });
   return new PopmeshError('build_failed', `${where}: ${message}${frame}`, {
-    hint: 'Code outside of the handler runs once, at build time, without a network.',
+    hint,
     details: {
       file: place?.file ?? main,
       ...(place === undefined ? {} : { line: place.line, column: place.column }),
       bundleBytes: code.length,
     },
   });
+}
+
+function messageOf(raw: string): string {
+  const trap = TRAP.exec(raw)?.[1];
+  if (trap !== undefined) return `code outside of the handler stopped the engine: ${trap}`;
+  return (raw.split('\n    at ')[0] ?? raw).replace(PREFIX, '').trim() || 'unknown error';
 }
 
 interface Place {
