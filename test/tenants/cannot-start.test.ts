@@ -84,7 +84,12 @@ describe('a component that cannot run', () => {
     ],
     ['traps', /unreachable/, [LIVE], async () => withStart(rust, CODE_OF.trap())],
     // As the first of one below, beside a good one.
-    ['loops', /did not start in time/, [LIVE], async () => withStart(rust, CODE_OF.loop())],
+    [
+      'loops',
+      /did not start within 2000 ms of CPU time/,
+      [LIVE],
+      async () => withStart(rust, CODE_OF.loop()),
+    ],
     [
       'takes more memory than it may',
       /unreachable/,

@@ -1,5 +1,5 @@
 import { type FunctionId, type OpaqueRecord, PopmeshError } from '@popmesh/contracts';
-import type { Claim } from '@popmesh/protocol';
+import { type Claim, TOMBSTONE_KEPT_MS } from '@popmesh/protocol';
 import type { FunctionView, Registry } from '@popmesh/replication';
 import type { Actor } from '../api/control.ts';
 import type { AuditEvent, AuditLog } from '../audit-log.ts';
@@ -23,6 +23,8 @@ import { Turns } from './turns.ts';
  * namespaces cannot both be told yes here. Two nodes that cannot see each other
  * can: then the older claim wins (protocol), and `list` says what is off.
  */
+
+const DAY_MS = 24 * 3_600_000;
 
 interface Route {
   readonly host: string;
@@ -77,15 +79,28 @@ export class HostControl {
       fresh++;
     }
     const max = hostsMax(namespace);
+    if (fresh === 0) return;
+    const asked = held.size + fresh;
+    if (asked > max) {
+      throw new PopmeshError(
+        'quota_exceeded',
+        `namespace ${namespace} would have ${asked} custom hosts, ${max} are allowed`,
+        {
+          hint: 'Release one that is not needed, or ask the operator: `popmesh domains list` shows them.',
+          details: { limit: 'hosts', max, asked },
+        },
+      );
+    }
     // Releases are records, too, until they are forgotten: as many again, and no more.
-    if (
-      fresh > 0 &&
-      (held.size + fresh > max || held.size + fresh + records.releasesBy(namespace) > 2 * max)
-    ) {
-      throw new PopmeshError('quota_exceeded', `namespace ${namespace} would have too many hosts`, {
-        hint: `It may have ${max}, and have released as many in a week; \`popmesh domains list\` shows them.`,
-        details: { limit: 'hosts', max, asked: held.size + fresh },
-      });
+    if (asked + records.releasesBy(namespace) > 2 * max) {
+      throw new PopmeshError(
+        'quota_exceeded',
+        `namespace ${namespace} has released too many custom hosts to claim another`,
+        {
+          hint: `They are forgotten after ${TOMBSTONE_KEPT_MS / DAY_MS} days; until then claim one that it has had, or ask the operator.`,
+          details: { limit: 'hosts', max, asked },
+        },
+      );
     }
   }
 

@@ -175,7 +175,7 @@ const DAY_MS = 24 * 3_600_000;
 const WHAT = {
   functions: 'more functions',
   functions_deleted: 'more deleted functions to remember',
-  stored_mb: 'more stored bytes',
+  stored_mb: 'more stored megabytes',
 };
 
 const exceeded = (
@@ -186,7 +186,7 @@ const exceeded = (
 ): PopmeshError =>
   new PopmeshError(
     'quota_exceeded',
-    `namespace ${namespace} would have ${WHAT[limit]} than it may`,
+    `namespace ${namespace} would have ${WHAT[limit]} than it may: it has ${used}, ${allowed} is allowed`,
     {
       hint:
         limit === 'functions_deleted'

@@ -72,6 +72,7 @@ test('a namespace has what the operator gives it, on every node, and no more', a
   const large = await one.upload('shop/b', withBallast(component, 1_200_000), { token: tenant });
   const { error } = (await large.json()) as Refusal;
   assert.deepEqual([error.code, error.details.limit], ['quota_exceeded', 'stored_mb']);
+  assert.match(error.message, /: it has [\d.]+, \d+ is allowed$/);
 
   // The other node has it, too, and a tenant sees its own alone.
   await until(async () => {

@@ -27,6 +27,15 @@ const code = (bytes: Uint8Array): string => {
   }
 };
 
+const messageOf = (bytes: Uint8Array): string => {
+  try {
+    checkComponent(bytes, OPTIONS);
+    return 'ok';
+  } catch (error) {
+    return (error as PopmeshError).message;
+  }
+};
+
 const limitOf = (bytes: Uint8Array): unknown => {
   try {
     checkComponent(bytes, OPTIONS);
@@ -152,6 +161,10 @@ describe('structure caps', () => {
     for (const [name, make, max] of cases) {
       assert.equal(limitOf(make(max)), 'ok', `${name} at ${max}`);
       assert.equal(limitOf(make(max + 1)), name, `${name} above ${max}`);
+      assert.match(
+        messageOf(make(max + 1)),
+        new RegExp(`^The component has more than ${max} [a-z ]+$`),
+      );
     }
   });
 

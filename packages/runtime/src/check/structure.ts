@@ -25,6 +25,24 @@ export const STRUCTURE_LIMITS = {
 
 export type StructureLimits = typeof STRUCTURE_LIMITS;
 
+/** For whoever has built a component that is above one of them. */
+const WORDS: Readonly<Record<keyof StructureLimits, string>> = {
+  coreModulesMax: 'core modules',
+  coreInstancesMax: 'instances of core modules',
+  functionsMax: 'functions',
+  nestingMax: 'levels of components in components',
+  importsMax: 'imports',
+  customSectionsBytesMax: 'bytes of custom sections',
+  tableEntriesMax: 'table entries',
+  tablesMax: 'tables',
+  globalsMax: 'global variables',
+  memoriesMax: 'memories',
+  coreImportsMax: 'imports of core modules',
+  coreExportsMax: 'exports',
+  nameLengthMax: 'characters in one name',
+  sectionsMax: 'sections',
+};
+
 /** Counts over the whole component, nested ones included; `add` refuses by name. */
 export class StructureCount {
   readonly #limits: StructureLimits;
@@ -43,9 +61,14 @@ export class StructureCount {
   atMost(what: keyof StructureLimits, value: number): void {
     const limit = this.#limits[what];
     if (value <= limit) return;
-    throw new PopmeshError('invalid_component', `The component exceeds ${what}: ${value}`, {
-      details: { limit: what, max: limit, actual: value },
-    });
+    throw new PopmeshError(
+      'invalid_component',
+      `The component has more than ${limit} ${WORDS[what]}`,
+      {
+        hint: 'Build it with fewer: what one core module has counts once for each instance of it. LIMITS.md lists the bounds.',
+        details: { limit: what, max: limit, actual: value },
+      },
+    );
   }
 
   get(what: keyof StructureLimits): number {

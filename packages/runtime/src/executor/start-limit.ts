@@ -29,6 +29,10 @@ export function limitStart(
 function notStarted(isSpent: boolean, max: number): PopmeshError {
   const details = { limit: 'slotStartMs', max };
   return isSpent
-    ? new PopmeshError('timeout_exceeded', 'The function did not start in time', { details })
+    ? new PopmeshError(
+        'timeout_exceeded',
+        `The function did not start within ${max} ms of CPU time`,
+        { details },
+      )
     : new PopmeshError('unavailable', 'The function had too little time to start', { details });
 }

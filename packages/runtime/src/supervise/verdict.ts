@@ -22,8 +22,21 @@ export function verdictOf(caught: unknown, memoryMb: number): PopmeshError {
   if (!CANNOT_RUN.has(error.code)) return error;
   const { code, message, details, cause } = error;
   return new PopmeshError('invalid_component', `The component does not start: ${message}`, {
-    hint: `What it does when it is instantiated has ${memoryMb} MB of memory (limits.memory_mb) and must end by itself.`,
+    hint: error.hint ?? hintFor(code, memoryMb),
     details: { ...details, reason: code },
     cause,
   });
+}
+
+function hintFor(code: ErrorCode, memoryMb: number): string {
+  switch (code) {
+    case 'invalid_component':
+    case 'import_not_allowed':
+      return 'Build it without newer or experimental features of WebAssembly.';
+    case 'timeout_exceeded':
+    case 'cpu_limit_exceeded':
+      return 'What it does when it is instantiated must end by itself: look for a loop there.';
+    default:
+      return `What it does when it is instantiated must not fail, and has ${memoryMb} MB of memory (limits.memory_mb).`;
+  }
 }
