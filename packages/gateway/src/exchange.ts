@@ -327,14 +327,21 @@ export class Exchange implements AttemptOwner, BodyOwner {
   onExpired(attempt: Attempt, now: number): void {
     const { timeoutMs } = this.#request;
     if (now < this.#dispatchedAt + timeoutMs + DEADLINE_GRACE_MS) return;
+    // Asked first: a body that nobody reads any more is paused.
+    const isUpload = this.#incoming?.awaitsClient === true;
     attempt.leave(true);
     const node = attempt.endpoint.node.id;
-    this.#fail(
-      new PopmeshError('deadline_exceeded', `${node} did not answer within ${timeoutMs} ms`, {
-        details: { hop: 'gateway', node, limit: 'timeout_ms', timeoutMs },
-      }),
-      false,
-    );
+    const details = { hop: 'gateway', node, limit: 'timeout_ms', timeoutMs };
+    const error = isUpload
+      ? new PopmeshError(
+          'deadline_exceeded',
+          `the request body did not come whole within ${timeoutMs} ms`,
+          { hint: 'Raise limits.timeout_ms where clients upload over slow lines.', details },
+        )
+      : new PopmeshError('deadline_exceeded', `${node} did not answer within ${timeoutMs} ms`, {
+          details,
+        });
+    this.#fail(error, false);
   }
 
   onAbandoned(attempt: Attempt): void {

@@ -90,6 +90,11 @@ export class IncomingBody implements WatchedBody {
     return this.#kept !== undefined && this.#bytes <= this.#plan.heldBytesMax;
   }
 
+  /** Whether we wait for the client, and nobody waits for us. */
+  get awaitsClient(): boolean {
+    return !this.#ended && !this.#req.isPaused();
+  }
+
   /** All of it, where it is here. */
   whole(): Buffer | undefined {
     if (!this.#ended || this.#kept === undefined) return undefined;

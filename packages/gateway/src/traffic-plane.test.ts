@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { test } from 'node:test';
 import type { Clock } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
@@ -301,6 +302,16 @@ test('the deadline ends in a 504 that names the hop and the limit', async () => 
       limit: 'timeout_ms',
       timeoutMs: 300,
     });
+    // Whose fault it was: a client that is still sending is no node that does not answer.
+    const upload = request(`${gateway.url}/default/hello/`, { method: 'POST' });
+    upload.write('begun');
+    const [answer] = (await once(upload, 'response')) as [IncomingMessage];
+    assert.equal(answer.statusCode, 504);
+    assert.match(
+      Buffer.concat(await answer.toArray()).toString(),
+      /body did not come whole within 300 ms/,
+    );
+    upload.destroy();
   } finally {
     await gateway.stop();
   }

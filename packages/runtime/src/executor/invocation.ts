@@ -94,6 +94,12 @@ export class Invocation implements ExchangeUser {
     this.#creditBytes = options.host.pipeBufferBytes;
   }
 
+  /** Nothing but the client keeps it from going on: all that came of its body was handed on. */
+  get awaitsBody(): boolean {
+    const hasBody = this.#collected !== undefined || this.bodyKind === BODY_KIND.pipe;
+    return hasBody && !this.#bodyEnded && this.#creditBytes > 0;
+  }
+
   /** True while the same request could be given to another worker unseen. */
   get replayable(): boolean {
     return !this.#headSent && this.bodyKind !== BODY_KIND.pipe && !this.settled;

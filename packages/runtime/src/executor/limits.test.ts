@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import type { FunctionId } from '@popmesh/contracts';
 import { buildGuest } from '../testing/guests.ts';
@@ -141,6 +143,40 @@ export function handle(id, head, methodLength, urlLength) {
     let answer = await harness.call(id, '/');
     for (let i = 0; i < 20 && answer.status !== 200; i++) answer = await harness.call(id, '/');
     assert.match(answer.text, /^fresh 1$/);
+  });
+
+  test('a client that uploads too slowly is told so, and says nothing about the instance', async () => {
+    const id: FunctionId = 'default/uploads';
+    const source = `
+import host from 'popmesh:function/host@0.2.0';
+const DONE = { then: (resolve) => resolve() };
+let count = 0;
+export function settle() {
+  return DONE;
+}
+export function handle(id, head) {
+  if (head.startsWith('GET')) host.respond(id, 200, '', String(++count));
+  return DONE;
+}`;
+    const limits = { timeoutMs: 1_500 };
+    await harness.deploy(id, { limits, scaling: { max: 1 } }, await buildGuest(source));
+    assert.equal((await harness.call(id, '/')).text, '1');
+    await Promise.all(
+      [1, 2, 3].map(async () => {
+        const headers = { host: 'hello.example', 'popmesh-function': id };
+        const upload = request({ ...harness.address('default'), method: 'POST', headers });
+        upload.write('begun');
+        const [answer] = (await once(upload, 'response')) as [IncomingMessage];
+        const { error } = JSON.parse(Buffer.concat(await answer.toArray()).toString());
+        assert.deepEqual(
+          [answer.statusCode, error.code, error.message],
+          [504, 'timeout_exceeded', 'The request body did not come whole in time'],
+        );
+        upload.destroy();
+      }),
+    );
+    // As many that nobody answered replace an instance.
+    assert.equal((await harness.call(id, '/')).text, '2');
   });
 
   test('a trap is one request, named; the instance is replaced', async () => {

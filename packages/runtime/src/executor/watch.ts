@@ -81,14 +81,20 @@ export class Watch {
 
   #timeOut(invocation: Invocation): void {
     const max = Math.round(invocation.deadlineMs - invocation.options.receivedMs);
-    const error = new PopmeshError('timeout_exceeded', 'The function did not answer in time', {
-      details: { limit: 'timeout_ms', max },
-    });
+    const isUpload = invocation.awaitsBody;
+    const details = { limit: 'timeout_ms', max };
+    const error = isUpload
+      ? new PopmeshError('timeout_exceeded', 'The request body did not come whole in time', {
+          hint: 'Raise limits.timeout_ms where clients upload over slow lines.',
+          details,
+        })
+      : new PopmeshError('timeout_exceeded', 'The function did not answer in time', { details });
     for (const pool of this.#options.pools()) {
       const slot = invocation.runner as Slot;
       const isRunning = pool.slots.has(slot);
       if (!pool.forget(invocation) && !isRunning) continue;
-      if (isRunning) slot.timeoutsInARow++;
+      // A slow client says nothing about the instance.
+      if (isRunning && !isUpload) slot.timeoutsInARow++;
       pool.explain(error, invocation);
       break;
     }
