@@ -10,6 +10,7 @@ import type { QuotaSummary } from './quota-schemas.ts';
 interface Refusal {
   readonly error: {
     readonly code: string;
+    readonly message: string;
     readonly details: { readonly limit: string; readonly used: number; readonly allowed: number };
   };
 }
