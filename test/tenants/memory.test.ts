@@ -11,6 +11,7 @@ import { parseText } from '../../packages/runtime/src/testing/transpile-here.ts'
 import { withInstances, withNestedInstances } from '../hostile/binaries.ts';
 import { factsOf } from '../hostile/process-facts.ts';
 import { Subject, Target } from '../hostile/subject.ts';
+import { RECURSIVE_ALLOCATOR } from './recursive-allocator.ts';
 
 const root = join(import.meta.dirname, '../..');
 const rust = new Uint8Array(readFileSync(join(root, 'examples/hello-rust/hello-rust.wasm')));
@@ -120,4 +121,16 @@ describe('one memory limit, whatever the shape of the component', () => {
       assert.ok(mb - plainMb <= LIMIT_MB + BESIDE_MB, `${mb - plainMb} MB more`);
     });
   }
+
+  test('bounded: an allocator that calls its host, which calls the allocator', async (context) => {
+    const others = new Set(subject.executors());
+    const component = await parseText(RECURSIVE_ALLOCATOR);
+    assert.equal(await subject.deploy('deep/fn', component, CONFIG), 'ready');
+    const { status, code } = await (await Target.of(subject, 'deep/fn')).call('/');
+    const [pid] = subject.executors().filter((it) => !others.has(it));
+    const mb = factsOf(pid ?? 0).rssMb;
+    context.diagnostic(`${mb} MB resident, ${plainMb} MB of a plain one`);
+    assert.deepEqual([status, code], [500, 'function_trapped']);
+    assert.ok(mb - plainMb <= LIMIT_MB + BESIDE_MB, `${mb - plainMb} MB more`);
+  });
 });

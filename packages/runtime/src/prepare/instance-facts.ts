@@ -20,7 +20,7 @@ export interface CoreInstance {
   readonly imports: string;
 }
 
-const MODULE = /^const (module\d+) = getCoreModule\('([^'\n]+)'\);$/gm;
+const MODULE = /^ *const (module\d+) = getCoreModule\('([^'\n]+)'\);$/gm;
 const INSTANCE =
   /^( *)\(\{ exports: (exports\d+) \} = yield instantiateCore\(yield (module\d+)\b(?:\)\);|[\s\S]*?\n\1\}\)+;)/gm;
 const CALL = /\binstantiateCore\(/g;

@@ -134,6 +134,12 @@ describe('one limit for all instances', () => {
   test('glue that makes an instance in another way is refused', () => {
     const files = instancesOf(glueOf('a.wasm', 'b.wasm', 'a.wasm')).map(({ file }) => file);
     assert.deepEqual(files, ['a.wasm', 'b.wasm', 'a.wasm']);
+    // So a small component comes: jco loses count of its own braces.
+    const further = glueOf('a.wasm').replace(/^/gm, '  ');
+    assert.deepEqual(
+      instancesOf(further).map(({ file }) => file),
+      ['a.wasm'],
+    );
     for (const odd of ['', `${glueOf('a.wasm')}\n  for (;;) instantiateCore(module0);`]) {
       assert.equal(refusal(() => instancesOf(odd)).code, 'internal');
     }

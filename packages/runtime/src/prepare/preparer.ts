@@ -21,7 +21,7 @@ import { trimGlue } from './trim-glue.ts';
  */
 
 /** Raised whenever what we do to the files changes, so that old ones are made again. */
-export const PREPARATION_VERSION = 10;
+export const PREPARATION_VERSION = 11;
 
 /** What the key of everything ends with that this version of the software prepared. */
 export const preparedSuffix = (jco = jcoVersion()): string => `${jco}-${PREPARATION_VERSION}`;

@@ -3,6 +3,7 @@ import type { DoorName } from '../worker/door.ts';
 import { directGuestCalls } from './direct-guest-calls.ts';
 import { directHostCalls } from './direct-host-calls.ts';
 import { encodeWhole } from './encode-whole.ts';
+import { guardRealloc } from './guard-realloc.ts';
 import { type LoweredGlue, lowerImports } from './lower-imports.ts';
 import { plainText } from './plain-text.ts';
 
@@ -112,7 +113,9 @@ export function trimGlue(glue: string, door: DoorName): TrimmedGlue {
     if (changed !== source) changes.push(name);
     source = changed;
   }
-  const direct = directHostCalls(source);
+  const { source: withGuards, guarded } = guardRealloc(source);
+  if (guarded > 0) changes.push('guard-realloc');
+  const direct = directHostCalls(withGuards);
   if (direct.direct > 0) changes.push('direct-host-calls');
   source = direct.source;
   if (door === 'wasi:http') {
