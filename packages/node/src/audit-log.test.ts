@@ -95,11 +95,12 @@ test('the chain goes on over rotated files and restarts, and is checked over all
   assert.deepEqual([broken?.file, broken?.problem], [oldest, 'unreadable']);
 });
 
-test('half a line of a full disk is cut before the next one is written', async (t) => {
+test('a full disk loses no line: half a line is cut, and no change begins before it is written', async (t) => {
   const directory = await folder(t);
   const path = join(directory, AUDIT_FILE);
   const log = await open(directory);
   await log.append(event('a'));
+  await log.mayChange();
   const full = t.mock.method(
     await handlePrototype(path),
     'appendFile',
@@ -108,18 +109,27 @@ test('half a line of a full disk is cut before the next one is written', async (
       throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
     },
   );
-  await assert.rejects(log.append(event('b')), { code: 'storage_failed' });
-  await assert.rejects(log.append(event('b')), { code: 'storage_failed' });
+  const begun = await Promise.allSettled([log.append(event('b')), log.append(event('c'))]);
+  for (const it of begun) {
+    assert.match(String(it.status === 'rejected' && it.reason.hint), /The change was made/);
+  }
+  await assert.rejects(log.mayChange(), { code: 'storage_failed', hint: /Nothing was changed/ });
   full.mock.restore();
   assert.deepEqual((await verifyAudit([path])).tornEnd, true);
-  await log.append(event('c'));
+  await log.mayChange();
+  await log.append(event('d'));
   await log.close();
   assert.deepEqual(await verifyAudit([path]), {
     files: [path],
-    lines: 2,
+    lines: 4,
     fromTheBeginning: true,
     tornEnd: false,
   });
+  const lines = (await readFile(path, 'utf8')).trim().split('\n');
+  assert.deepEqual(
+    lines.map((text) => JSON.parse(text).what),
+    ['a', 'b', 'c', 'd'],
+  );
 });
 
 async function handlePrototype(path: string): Promise<FileHandle> {

@@ -7,7 +7,10 @@ import { type Clock, type Logger, PopmeshError } from '@popmesh/contracts';
  * Who changed what, with which digest, from where: one JSON line each, fsynced
  * before the change is answered. Each line holds the hash of the line before, so
  * that a line that was altered or taken out shows (unless the end was cut off:
- * against that, ship the lines elsewhere).
+ * against that, ship the lines elsewhere). A line that the disk had no room for is
+ * kept and comes before all later ones, and no change begins while one waits: else a full
+ * disk would be the way to change things that no log tells of. Refused: the line before the
+ * change, which would tell of changes that never were.
  */
 
 export interface AuditEvent {
@@ -44,6 +47,13 @@ export const AUDIT_FILE_BYTES_MAX = 64 * 1024 * 1024;
 export const FIRST_HASH = '0'.repeat(64);
 const TAIL_BYTES = 64 * 1024;
 const FIELD_LENGTH_MAX = 512;
+/** Lines that wait for room: of changes that were under way, and of what the mesh tells. */
+const WAITING_LINES_MAX = 1024;
+
+interface Waiting {
+  readonly timeMs: number;
+  readonly event: AuditEvent;
+}
 
 export const hashOf = (line: Omit<AuditLine, 'hash'>): string =>
   createHash('sha256').update(JSON.stringify(line)).digest('hex');
@@ -56,6 +66,8 @@ export class AuditLog {
   #previous: string;
   /** A write began and did not end well: there may be bytes after `#bytes`. */
   #isTorn = false;
+  /** Not on disk yet, oldest first. */
+  readonly #waiting: Waiting[] = [];
   readonly #bytesMax: number;
   /** Appends follow one another: each line needs the hash of the one before. */
   #queue: Promise<void> = Promise.resolve();
@@ -109,23 +121,44 @@ export class AuditLog {
     );
   }
 
-  /** Resolves when the line is on disk; throws `storage_failed`. */
+  /** Resolves when the line is on disk; throws `storage_failed`, and then writes it later. */
   append(event: AuditEvent): Promise<void> {
-    const run = this.#queue.then(() => this.#write(event));
+    const bounded = Object.fromEntries(
+      Object.entries(event).map(([key, value]) => [key, String(value).slice(0, FIELD_LENGTH_MAX)]),
+    ) as unknown as AuditEvent;
+    if (this.#waiting.length >= WAITING_LINES_MAX) {
+      return Promise.reject(storageFailed('Its line is lost: too many wait for room already.'));
+    }
+    this.#waiting.push({ timeMs: this.#clock.now(), event: bounded });
+    return this.#inTurn(
+      'The change was made. Free some space: its line is written before the next change.',
+    );
+  }
+
+  /** Before a change: resolves when no line waits for room, and throws `storage_failed` while one does. */
+  async mayChange(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    await this.#inTurn('Nothing was changed. Free some space in the data folder of this node.');
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn('').catch(() => {});
+    await this.#file.close();
+  }
+
+  #inTurn(hint: string): Promise<void> {
+    const run = this.#queue.then(async () => {
+      for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+        await this.#write(next, hint);
+        this.#waiting.shift();
+      }
+    });
     this.#queue = run.catch(() => {});
     return run;
   }
 
-  async close(): Promise<void> {
-    await this.#queue;
-    await this.#file.close();
-  }
-
-  async #write(event: AuditEvent): Promise<void> {
-    const bounded = Object.fromEntries(
-      Object.entries(event).map(([key, value]) => [key, String(value).slice(0, FIELD_LENGTH_MAX)]),
-    ) as unknown as AuditEvent;
-    const line = { timeMs: this.#clock.now(), ...bounded, previous: this.#previous };
+  async #write({ timeMs, event }: Waiting, hint: string): Promise<void> {
+    const line = { timeMs, ...event, previous: this.#previous };
     const hash = hashOf(line);
     const text = Buffer.from(`${JSON.stringify({ ...line, hash })}\n`);
     try {
@@ -138,7 +171,7 @@ export class AuditLog {
       await this.#file.datasync();
       this.#isTorn = false;
     } catch (cause) {
-      throw new PopmeshError('storage_failed', 'the audit log cannot be written', { cause });
+      throw storageFailed(hint, cause);
     }
     this.#bytes += text.length;
     this.#previous = hash;
@@ -161,6 +194,9 @@ export class AuditLog {
     this.#bytes = 0;
   }
 }
+
+const storageFailed = (hint: string, cause?: unknown): PopmeshError =>
+  new PopmeshError('storage_failed', 'the audit log cannot be written', { hint, cause });
 
 /** The rotated ones, oldest first. */
 export async function rotatedFiles(directory: string): Promise<string[]> {

@@ -296,7 +296,10 @@ async function build(
       audit,
       nats: () => ({ enabled: replication !== undefined, ...definedOf(natsStatus()) }),
       notReady: () => readiness.reason,
-      mayWrite: (signal) => standing.mayWrite(signal),
+      mayWrite: async (signal) => {
+        await audit.mayChange();
+        await standing.mayWrite(signal);
+      },
       metrics,
       logger,
     }),
