@@ -7,7 +7,7 @@ import type { Failure } from './reconciler.ts';
 /** What this node says of itself, from the states of its parts. Pure. */
 
 const REASON_BYTES_MAX = 300;
-const NATS_PROBLEM_BYTES_MAX = 200;
+const PROBLEM_BYTES_MAX = 200;
 
 export interface NodeFacts {
   readonly config: NodeConfig;
@@ -31,6 +31,7 @@ export interface NodeFacts {
   readonly failures: readonly Failure[];
   readonly load: number;
   readonly controlGroups: string;
+  readonly storageProblem: string | undefined;
   readonly nats: {
     readonly connected: boolean;
     readonly version?: string | undefined;
@@ -68,7 +69,8 @@ export function describeNode(facts: NodeFacts): Announcement {
     cgroup: facts.controlGroups,
     natsConnected: facts.nats.connected,
     natsVersion: facts.nats.version ?? '',
-    natsProblem: cutToBytes(facts.nats.problem ?? '', NATS_PROBLEM_BYTES_MAX),
+    natsProblem: cutToBytes(facts.nats.problem ?? '', PROBLEM_BYTES_MAX),
+    storageProblem: cutToBytes(facts.storageProblem ?? '', PROBLEM_BYTES_MAX),
     startedAtMs: BigInt(Math.floor(facts.startedAtMs)),
     failures: announcedFailures(facts.failures),
   };

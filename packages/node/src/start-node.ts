@@ -53,6 +53,7 @@ import { QuotaControl } from './quota/quota-control.ts';
 import { QuotaRecords } from './quota/quota-records.ts';
 import { LiveSettings } from './reload.ts';
 import { chunksInUse, Retention } from './retention.ts';
+import { StorageWatch } from './storage-watch.ts';
 import { WriteClock } from './write-clock.ts';
 
 /**
@@ -329,6 +330,13 @@ async function build(
   });
   const apiAddress = advertised(api.address, config);
 
+  const storage = new StorageWatch({
+    directory: config.dataDir,
+    clock,
+    logger,
+    onChanged: () => announcer.changed(),
+  });
+
   // What the others learn of us.
   const announcer = new Announcer({
     identity,
@@ -350,6 +358,7 @@ async function build(
         failures: applyLoop.failures(),
         load: runtime.load(),
         controlGroups: runtime.controlGroups(),
+        storageProblem: storage.problem,
         nats: natsStatus(),
       }),
     load: () => runtime.load(),
@@ -357,6 +366,7 @@ async function build(
     logger,
   });
   closing.add('announcer', 2000, () => announcer.stop());
+  closing.add('storage watch', 1000, () => storage.stop());
   closing.add('control API', 3000, () => api.stop(1000));
   const retention = new Retention({
     registry,
@@ -402,6 +412,7 @@ async function build(
     .catch((error) => logger.error('the start could not be audited', { error }));
 
   readiness.start();
+  storage.start();
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

@@ -23,7 +23,8 @@ test('what an operator should look at, and nothing else', () => {
       node('d', 'suspect'),
       node('e', 'alive', { state: 'starting', notReadyReason: 'its clock is 9 s ahead' }),
       node('f', 'alive', { natsProblem: 'NATS: publish: maximum bytes exceeded' }),
-      node('g', 'dead', { natsProblem: 'old news' }),
+      node('g', 'dead', { natsProblem: 'old news', storageProblem: 'old news' }),
+      node('h', 'alive', { storageProblem: 'its data folder cannot be written: no space left' }),
     ],
     gateways: [gateway('x', 'alive'), gateway('y', 'dead'), gateway('z', 'alive', 'draining')],
     nats: { enabled: true, connected: true, problem: 'NATS: no leader' },
@@ -36,6 +37,7 @@ test('what an operator should look at, and nothing else', () => {
     'node g is dead',
     'gateway y is dead',
     'gateway z is draining',
+    'node h: its data folder cannot be written: no space left',
     'node a: NATS: no leader',
     'node f: NATS: publish: maximum bytes exceeded',
   ]);

@@ -93,6 +93,9 @@ function problemsOf(parts: {
       if (member !== 'alive' || state === 'ready') return [];
       return [`${kind} ${id} is ${state}${reason === '' ? '' : `: ${reason}`}`];
     });
+  const storage = nodes.flatMap(({ announcement: { id, storageProblem }, member }) =>
+    member === 'alive' && storageProblem !== '' ? [`node ${id}: ${storageProblem}`] : [],
+  );
   const elsewhere = nodes.flatMap(({ announcement, member }) =>
     member === 'alive' && announcement.id !== selfId && announcement.natsProblem !== ''
       ? [`node ${announcement.id}: ${announcement.natsProblem}`]
@@ -101,6 +104,7 @@ function problemsOf(parts: {
   return [
     ...ofMembers('node', nodes),
     ...ofMembers('gateway', gateways),
+    ...storage,
     ...(nats.problem === undefined ? [] : [`node ${selfId}: ${nats.problem}`]),
     ...elsewhere,
   ];

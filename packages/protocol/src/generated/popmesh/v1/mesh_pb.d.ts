@@ -638,6 +638,13 @@ export declare type NodeAnnouncement = Message<"popmesh.v1.NodeAnnouncement"> & 
    * @generated from field: string nats_problem = 23;
    */
   natsProblem: string;
+
+  /**
+   * Why its data folder takes no writes; empty while it does.
+   *
+   * @generated from field: string storage_problem = 24;
+   */
+  storageProblem: string;
 };
 
 /**
