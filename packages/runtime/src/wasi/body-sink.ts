@@ -1,6 +1,7 @@
 import type { Body, Pipe } from '../worker/door.ts';
 import { WASI_LIMITS } from './limits.ts';
 import type { Sink } from './output-stream.ts';
+import type { OutputTotal } from './output-total.ts';
 import { Waiters } from './readiness.ts';
 
 /**
@@ -11,6 +12,7 @@ import { Waiters } from './readiness.ts';
  */
 export class BodySink implements Sink {
   readonly #waiters = new Waiters();
+  readonly #total: OutputTotal | undefined;
   #chunks: Uint8Array[] = [];
   #held = 0;
   #written = 0;
@@ -26,8 +28,9 @@ export class BodySink implements Sink {
   /** Called when the body is full, finished or failed before it is attached. */
   onDecisive: (() => void) | undefined;
 
-  constructor(expected: number | undefined) {
+  constructor(expected: number | undefined, total?: OutputTotal) {
     this.#expected = expected;
+    this.#total = total;
   }
 
   get state(): 'open' | 'closed' | 'broken' {
@@ -84,7 +87,7 @@ export class BodySink implements Sink {
       return;
     }
     this.#chunks.push(bytes);
-    this.#held += bytes.length;
+    this.#hold(this.#held + bytes.length);
     if (this.#pipe !== undefined) this.#pump();
     else if (this.#held >= WASI_LIMITS.outputBufferBytes) this.onDecisive?.();
   }
@@ -115,17 +118,24 @@ export class BodySink implements Sink {
     this.#state = 'broken';
     this.#failure = message;
     this.#chunks = [];
-    this.#held = 0;
+    this.#hold(0);
     this.#pipe?.close(message);
     this.onDecisive?.();
     this.#waiters.notify();
+  }
+
+  /** The message that it belongs to will not be sent. */
+  abandon(): void {
+    this.fail('the function dropped the message');
+    this.#chunks = [];
+    this.#hold(0);
   }
 
   /** Whole body, only when `finished`; one with trailers has to be attached. */
   takeAll(): Body {
     const bytes = concat(this.#chunks, this.#held);
     this.#chunks = [];
-    this.#held = 0;
+    this.#hold(0);
     return bytes.length === 0 ? { kind: 'none' } : { kind: 'bytes', bytes };
   }
 
@@ -138,6 +148,12 @@ export class BodySink implements Sink {
       pipe,
       ...(this.#expected === undefined ? {} : { lengthBytes: this.#expected }),
     };
+  }
+
+  #hold(bytes: number): void {
+    const by = bytes - this.#held;
+    this.#held = bytes;
+    this.#total?.change(by);
   }
 
   #pump(): void {
@@ -162,10 +178,10 @@ export class BodySink implements Sink {
   #pumped(length: number, more: boolean): void {
     this.#pumping = false;
     if (this.#state === 'broken') return;
-    this.#held -= length;
+    this.#hold(this.#held - length);
     if (!more) {
       this.#chunks = [];
-      this.#held = 0;
+      this.#hold(0);
       this.#state = 'closed';
     } else this.#pump();
     if (this.#held === 0) this.#flushing = false;

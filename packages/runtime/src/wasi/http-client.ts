@@ -76,9 +76,13 @@ export function createOutgoingHandler(
   ): Result<FutureIncomingResponse, Tagged> {
     const { method, url } = OutgoingRequest.target(request);
     const { fields, sink } = OutgoingRequest.parts(request);
-    if (url === undefined || !URL.canParse(url)) return INVALID_URI;
+    if (url === undefined || !URL.canParse(url)) {
+      sink?.abandon();
+      return INVALID_URI;
+    }
     const headers = Fields.list(fields);
     if (Number.isNaN(contentLength(headers))) {
+      sink?.abandon();
       return err({ tag: 'HTTP-request-body-size', val: undefined });
     }
     const abort = new AbortController();

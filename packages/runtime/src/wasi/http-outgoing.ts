@@ -4,6 +4,7 @@ import { contentLength, Fields } from './fields.ts';
 import { methodText, methodVariant, schemeText, type Tagged } from './http-method.ts';
 import { WASI_LIMITS } from './limits.ts';
 import { OutputStream } from './output-stream.ts';
+import { OutputTotal } from './output-total.ts';
 import type { Lifetime } from './readiness.ts';
 import { ERR, err, OK, ok, type Result } from './result.ts';
 
@@ -85,12 +86,14 @@ export class OutgoingBody {
 abstract class Outgoing {
   readonly #fields: Fields;
   readonly #lifetime: Lifetime;
+  readonly #total: OutputTotal | undefined;
   #sink: BodySink | undefined;
 
-  constructor(fields: Fields, lifetime: Lifetime) {
+  constructor(fields: Fields, lifetime: Lifetime, total?: OutputTotal) {
     if (!(fields instanceof Fields)) throw new TypeError('headers: not fields');
     this.#fields = Fields.freeze(fields);
     this.#lifetime = lifetime;
+    this.#total = total;
   }
 
   headers(): Fields {
@@ -105,8 +108,13 @@ abstract class Outgoing {
   protected makeBody(sizeTag: SizeTag): Result<OutgoingBody, undefined> {
     if (this.#sink !== undefined) return ERR;
     const length = contentLength(Fields.list(this.#fields));
-    this.#sink = new BodySink(Number.isNaN(length) ? 0 : length);
+    this.#sink = new BodySink(Number.isNaN(length) ? 0 : length, this.#total);
     return ok(new OutgoingBody(this.#lifetime, this.#sink, sizeTag));
+  }
+
+  /** Dropped by the guest, not given away. */
+  [Symbol.dispose](): void {
+    this.#sink?.abandon();
   }
 }
 
@@ -115,15 +123,16 @@ abstract class Outgoing {
  * lifetime: so they are made per instance, as thin subclasses.
  */
 export function createOutgoingClasses(lifetime: Lifetime) {
+  const total = new OutputTotal(lifetime);
   return {
     OutgoingResponse: class extends OutgoingResponse {
       constructor(fields: Fields) {
-        super(fields, lifetime);
+        super(fields, lifetime, total);
       }
     },
     OutgoingRequest: class extends OutgoingRequest {
       constructor(fields: Fields) {
-        super(fields, lifetime);
+        super(fields, lifetime, total);
       }
     },
   };

@@ -2,6 +2,8 @@
 export const WASI_LIMITS = Object.freeze({
   /** Bytes that one output stream holds before the guest has to wait. */
   outputBufferBytes: 64 * 1024,
+  /** All output streams of an instance together: 512 full ones. More traps. */
+  outputTotalBytes: 32 * 1024 * 1024,
   /** One `read` gives at most this, whatever the guest asks for. */
   readBytes: 64 * 1024,
   /** `blocking-write-and-flush` takes at most this; fixed by the WASI text. */

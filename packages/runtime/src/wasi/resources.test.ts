@@ -6,8 +6,10 @@ import { BodySink } from './body-sink.ts';
 import { createClocks } from './clocks.ts';
 import { contentLength, Fields } from './fields.ts';
 import { Descriptor, getDirectories } from './filesystem.ts';
+import { createOutgoingHandler } from './http-client.ts';
 import { createOutgoingClasses, OutgoingBody } from './http-outgoing.ts';
 import { InputStream } from './input-stream.ts';
+import { WASI_LIMITS } from './limits.ts';
 import { OutputStream } from './output-stream.ts';
 import { createPoll } from './pollable.ts';
 import { Lifetime } from './readiness.ts';
@@ -149,6 +151,48 @@ test('output: check-write bounds what is held, and more traps', async () => {
   await stream.blockingWriteAndFlush(bytes('x'));
   assert.deepEqual(stream.checkWrite(), { tag: 'err', val: { tag: 'closed' } });
   await assert.rejects(stream.blockingWriteAndFlush(new Uint8Array(4097)), /at once/);
+});
+
+test('output: bodies of one instance hold so much together, and give it back however they end', async () => {
+  const lifetime = new Lifetime();
+  const { OutgoingResponse, OutgoingRequest } = createOutgoingClasses(lifetime);
+  const full = new Uint8Array(WASI_LIMITS.outputBufferBytes);
+  const most = WASI_LIMITS.outputTotalBytes / full.length;
+  const fill = (message = new OutgoingResponse(new Fields())) => {
+    const body = message.body();
+    assert.ok(body.tag === 'ok');
+    const stream = body.val.write();
+    assert.ok(stream.tag === 'ok');
+    stream.val.write(full);
+    return { message, body: body.val, sink: OutgoingResponse.parts(message).sink as BodySink };
+  };
+  const all = Array.from({ length: most - 4 }, () => fill());
+  const ends: (() => void)[] = [
+    () => all[0]?.message[Symbol.dispose](),
+    () => all[1]?.body[Symbol.dispose](),
+    () => all[2]?.sink.fail('broken'),
+    () => all[3]?.sink.takeAll(),
+    () => {
+      const pipe = new BytePipe(0);
+      all[4]?.sink.attach(pipe);
+      pipe.cancel();
+    },
+    () => {
+      const { message, body } = all[5] as ReturnType<typeof fill>;
+      OutgoingBody.finish(body, undefined);
+      message[Symbol.dispose]();
+    },
+    () => {
+      const { message } = fill(new OutgoingRequest(new Fields()) as never);
+      const handle = createOutgoingHandler({} as never, lifetime, () => undefined);
+      assert.equal(handle(message as never, undefined).tag, 'err', 'it has no address');
+    },
+  ];
+  for (const end of ends) end();
+  await new Promise(setImmediate);
+  for (let i = 0; i < 4 + ends.length - 1; i++) fill();
+  assert.throws(() => fill(), /hold more than 33554432 bytes/);
+  assert.throws(() => lifetime.check(), /hold more/, 'it is the end of the instance');
 });
 
 test('input: reads, ends, and tells a broken end from a clean one', async () => {
