@@ -54,9 +54,12 @@ export class Exchange {
     if (this.#answered) throw new Error('response-outparam: set a second time');
     this.#answered = true;
     if (result.tag === 'err') {
-      const detail = typeof result.val.val === 'string' ? `: ${result.val.val}` : '';
+      // What it says besides is for its author, in the log: it may name hosts, users and files.
+      const { tag, val } = result.val;
       this.#reject(
-        new PopmeshError('function_threw', `the function answered ${result.val.tag}${detail}`),
+        new PopmeshError('function_threw', `The function answered with the error ${tag}`, {
+          cause: new Error(typeof val === 'string' ? val : tag),
+        }),
       );
       return;
     }
