@@ -7,6 +7,8 @@ import { toHeaderLines, toHeaderList } from './header-lines.ts';
 /** What one instance asks of the outside, from `fetch` to `fetch-take`. */
 
 export const FETCHES_MAX = 256;
+/** In bodies of requests that were asked for, before one more: it may be of any size. */
+export const FETCH_HELD_BYTES_MAX = 128 * 1024 * 1024;
 
 const REDIRECT_LINE = /^popmesh-redirect: (manual|error)\n/;
 
@@ -34,6 +36,7 @@ export class GuestFetches {
   readonly #pipes: GuestPipes;
   readonly #settle: Settle;
   readonly #owner: () => number;
+  #heldBytes = 0;
 
   constructor(outbound: () => Outbound, pipes: GuestPipes, settle: Settle, owner: () => number) {
     this.#outbound = outbound;
@@ -76,7 +79,25 @@ export class GuestFetches {
     this.#pending.clear();
   }
 
+  /** Those that wait for their turn hold their bodies, and so do those that were forgotten. */
   async #run(pending: PendingFetch, request: WireRequest): Promise<object> {
+    if (this.#heldBytes > FETCH_HELD_BYTES_MAX) {
+      return {
+        tag: 'failed',
+        val: 'outbound_limit_exceeded: too many bytes of bodies are waiting',
+      };
+    }
+    const { body } = request;
+    const sizeBytes = body.tag === 'bytes' || body.tag === 'text' ? body.val.length : 0;
+    this.#heldBytes += sizeBytes;
+    try {
+      return await this.#ask(pending, request);
+    } finally {
+      this.#heldBytes -= sizeBytes;
+    }
+  }
+
+  async #ask(pending: PendingFetch, request: WireRequest): Promise<object> {
     // The guest's platform names another mode than `follow` in a line of its own, in front.
     const mode = REDIRECT_LINE.exec(request.headers);
     try {

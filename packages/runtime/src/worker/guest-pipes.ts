@@ -4,7 +4,12 @@ import { BytePipe } from './pipes.ts';
 
 /** The pipes of one instance, by the numbers that the guest knows them by. */
 
-export const PIPE_LIMITS = { pipesMax: 1_024, takeBytesMax: 65_536 } as const;
+export const PIPE_LIMITS = {
+  pipesMax: 1_024,
+  takeBytesMax: 65_536,
+  /** In all pipes of an instance, before one more write that has to wait: it may be of any size. */
+  heldBytesMax: 128 * 1024 * 1024,
+} as const;
 
 /** Pipes with the guest's two-step reading; all of ours have it. */
 export interface GuestPipe extends Pipe {
@@ -67,6 +72,10 @@ export class GuestPipes {
     if (pipe instanceof BytePipe && pipe.bufferedBytes + bytes.length <= this.#bufferBytes()) {
       return pipe.push(bytes) ? 1 : 0;
     }
+    // Its bytes lie outside of the guest's memory from now on, once for each pipe.
+    if (this.#heldBytes() > PIPE_LIMITS.heldBytesMax) {
+      throw new Error(`the pipes hold more than ${PIPE_LIMITS.heldBytesMax} bytes`);
+    }
     entry.writing = true;
     const owner = this.#owner();
     pipe.write(bytes).then(
@@ -75,6 +84,14 @@ export class GuestPipes {
     );
     return WAIT;
   };
+
+  #heldBytes(): number {
+    let bytes = 0;
+    for (const { pipe } of this.#entries.values()) {
+      if (pipe instanceof BytePipe) bytes += pipe.bufferedBytes;
+    }
+    return bytes;
+  }
 
   #wrote(entry: Entry, wait: number, answer: number, owner: number): void {
     entry.writing = false;
