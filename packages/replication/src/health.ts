@@ -21,9 +21,12 @@ export class Health {
   }
 
   failed(part: HealthPart, problem: string): void {
-    const isNews = !this.#problems.has(part);
+    const before = this.#problems.get(part);
+    const isNews = before === undefined;
     this.#problems.set(part, problem);
-    if (isNews) this.#onChanged();
+    // Of the connection every other reason is news: dialling is slow enough for that, and the first
+    // reason is often only that the server restarts.
+    if (isNews || (part === 'connection' && before !== problem)) this.#onChanged();
     // The driver tells of the connection by itself, with what it does about it.
     if (isNews && part !== 'connection')
       this.#logger.warn('JetStream is unwell', { part, problem });

@@ -102,12 +102,16 @@ export interface DialDependencies {
   readonly onFailed: (reason: string) => void;
 }
 
+/** Of one outage: some name a port or a time, and are new each time. */
+const REASONS_TOLD_MAX = 8;
+
 /** Rejects only when `signal` aborts. */
 export async function dial(
   dependencies: DialDependencies,
   signal: AbortSignal,
 ): Promise<NatsConnection> {
   const { config, clock, logger, backoff } = dependencies;
+  const told = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
@@ -116,8 +120,10 @@ export async function dial(
       signal.throwIfAborted();
       const reason = fromNatsError(caught, 'connect').message;
       dependencies.onFailed(reason);
-      // The first failure is news, the hundredth is not.
-      const level = attempt === 1 ? 'warn' : 'debug';
+      // The first failure is news, and each other reason; the hundredth time is not.
+      const isNews = !told.has(reason) && told.size < REASONS_TOLD_MAX;
+      if (isNews) told.add(reason);
+      const level = isNews ? 'warn' : 'debug';
       logger[level]('NATS cannot be reached; serving goes on, and dialling too', {
         attempt,
         error: reason,

@@ -49,5 +49,12 @@ export function fromNatsError(caught: unknown, what: string): PopmeshError {
       : caught instanceof Error
         ? caught.message
         : String(caught);
-  return new PopmeshError(code, `NATS: ${what}: ${reason}`, { cause: caught });
+  return new PopmeshError(code, `NATS: ${what}: ${inOurWords(reason)}`, { cause: caught });
+}
+
+/** What the client and Node say is for their authors: an operator has other keys to turn. */
+function inOurWords(reason: string): string {
+  if (reason === ErrorCode.ServerOptionNotAvailable)
+    return 'the server has no TLS, which tls:// and [nats.tls] ask for';
+  return reason.replace(/; if the root CA.*$/s, ', by the CA of nats.tls.ca_file');
 }
