@@ -63,14 +63,21 @@ export async function auditFiles(paths: readonly string[]): Promise<string[]> {
   return files;
 }
 
+/** Far more than any line that was ever written; what is longer is cut, and no line of ours. */
+const LINE_LENGTH_MAX = 1024 * 1024;
+
 export async function* readAuditLines(files: readonly string[]): AsyncGenerator<AuditLineAt> {
   for (const file of files) {
     let line = 0;
+    // Only what is new is looked through: a disk that lost its blocks may show gigabytes of zeros.
     let rest = '';
     for await (const chunk of createReadStream(file, 'utf8')) {
-      const parts = `${rest}${chunk}`.split('\n');
-      rest = parts.pop() ?? '';
-      for (const text of parts) yield { file, line: ++line, text, isWhole: true };
+      const [first = '', ...more] = String(chunk).split('\n');
+      if (rest.length < LINE_LENGTH_MAX) rest += first;
+      for (const next of more) {
+        yield { file, line: ++line, text: rest, isWhole: true };
+        rest = next;
+      }
     }
     if (rest !== '') yield { file, line: ++line, text: rest, isWhole: false };
   }
