@@ -139,7 +139,9 @@ export const gatewayConfigSchema = z
       .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be a host name')
       .default('localhost'),
     /** Peers whose word on the client's address and place is taken. */
-    trustedProxies: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+    trustedProxies: z
+      .array(z.union([z.cidrv4(), z.cidrv6()], 'must be a range: 10.0.0.0/8, or 10.0.0.1/32'))
+      .default([]),
     /** An .mmdb of the operator's own (country or city); the bundled one otherwise. */
     geoipFile: z.string().min(1).optional(),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

@@ -82,7 +82,7 @@ export function listen(server: Server, host: string, port: number): Promise<stri
     const failed = (cause: Error): void =>
       reject(
         new PopmeshError('address_in_use', `cannot listen on ${host}:${port}`, {
-          hint: 'Choose another port, or stop what holds this one.',
+          hint: 'Another process holds this port, or this machine does not have the address.',
           cause,
         }),
       );

@@ -106,7 +106,7 @@ export async function startGrpcServer<S extends DescService>(
         else
           reject(
             new PopmeshError('address_in_use', `cannot listen on ${options.host}:${options.port}`, {
-              hint: 'Choose another port, or stop what holds this one.',
+              hint: 'Another process holds this port, or this machine does not have the address.',
               cause: error,
             }),
           );

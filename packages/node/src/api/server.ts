@@ -61,7 +61,7 @@ export async function startApiServer(options: {
         new PopmeshError(
           'address_in_use',
           `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
-          { hint: 'Choose another port, or stop what holds this one.', cause },
+          { hint: 'Another process holds this port, or this machine does not have the address.', cause },
         ),
       ),
     );
