@@ -406,7 +406,9 @@ test('domains: what is claimed, and giving it up; list says which routes are off
     engine: 'rust',
     sizeBytes: 1,
     updatedAtMs: 0,
-    readyOn: [],
+    readyOn: ['a'],
+    olderOn: [{ node: 'b', version: 3 }],
+    failedOn: ['b', 'c'].map((node) => ({ node, code: 'invalid_component', message: 'too big' })),
     routesOff: [{ host: 'shop.example', path: '/*', reason: 'taken' }],
   };
   const server = await controlServer(t, ({ method, url }, response) => {
@@ -434,7 +436,8 @@ test('domains: what is claimed, and giving it up; list says which routes are off
   assert.deepEqual(server.seen.at(-1)?.url, '/v1/hosts/shop.example?namespace=acme&force=true');
   assert.equal((await run('domains', 'release', '127.0.0.1', ...api)).status, 1);
   const listed = await run('list', ...api);
-  assert.match(listed.stdout, /ROUTES OFF\n.*shop\.example\/\*/);
+  assert.match(listed.stdout, /ROUTES OFF\n.* a b\(version 3\) c\(failed\) +shop\.example\/\*/);
+  assert.match(listed.stderr, /acme\/shop: c could not make it ready: too big/);
   assert.match(
     listed.stderr,
     /acme\/shop: the route shop\.example\/\* is switched off: .*another namespace/,

@@ -23,22 +23,40 @@ interface ReadyNode {
   readonly fallbackVersion: number;
 }
 
-/** Which live nodes serve what, made once for a whole list: functions times nodes is a large number. */
-export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
-  const index = new Map<string, ReadyNode[]>();
-  for (const { announcement, member } of nodes) {
-    if (member !== 'alive') continue;
-    for (const { function: fn, revision, fallbackVersion } of announcement.ready) {
-      const held = index.get(fn);
-      const entry = { id: announcement.id, revision, fallbackVersion };
-      if (held === undefined) index.set(fn, [entry]);
-      else held.push(entry);
-    }
-  }
-  return index;
+interface FailedNode {
+  readonly id: string;
+  readonly revision: bigint;
+  readonly code: string;
+  readonly message: string;
 }
 
-export type ReadinessIndex = ReadonlyMap<string, readonly ReadyNode[]>;
+export interface ReadinessIndex {
+  readonly ready: ReadonlyMap<string, readonly ReadyNode[]>;
+  readonly failed: ReadonlyMap<string, readonly FailedNode[]>;
+}
+
+/** Which live nodes serve what, made once for a whole list: functions times nodes is a large number. */
+export function readinessIndex(nodes: readonly NodeView[]): ReadinessIndex {
+  const ready = new Map<string, ReadyNode[]>();
+  const failed = new Map<string, FailedNode[]>();
+  for (const { announcement, member } of nodes) {
+    if (member !== 'alive') continue;
+    const { id } = announcement;
+    for (const { function: fn, revision, fallbackVersion } of announcement.ready) {
+      add(ready, fn, { id, revision, fallbackVersion });
+    }
+    for (const { function: fn, revision, code, message } of announcement.failures) {
+      add(failed, fn, { id, revision, code, message });
+    }
+  }
+  return { ready, failed };
+}
+
+function add<T>(index: Map<string, T[]>, fn: string, entry: T): void {
+  const held = index.get(fn);
+  if (held === undefined) index.set(fn, [entry]);
+  else held.push(entry);
+}
 
 export function summaryOf(
   view: FunctionView,
@@ -46,7 +64,8 @@ export function summaryOf(
   routesOff: RouteOff[],
 ): FunctionSummary {
   const main = view.live[0]?.version;
-  const serving = readiness.get(view.id) ?? [];
+  const serving = readiness.ready.get(view.id) ?? [];
+  const failing = readiness.failed.get(view.id) ?? [];
   return {
     function: view.id,
     namespace: view.namespace,
@@ -68,6 +87,9 @@ export function summaryOf(
     olderOn: serving
       .filter(({ fallbackVersion }) => fallbackVersion > 0)
       .map(({ id, fallbackVersion }) => ({ node: id, version: fallbackVersion })),
+    failedOn: failing
+      .filter(({ revision }) => revision === view.revision)
+      .map(({ id, code, message }) => ({ node: id, code, message })),
     notices: view.notices.map(({ timeMs, kind, message, versions, authors }) => ({
       timeMs: Number(timeMs),
       kind,

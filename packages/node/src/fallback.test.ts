@@ -48,6 +48,10 @@ test('a node that cannot run the live version serves the newest that it can', as
     const [listed] = await large.list();
     assert.deepEqual(listed?.readyOn, ['large']);
     assert.deepEqual(listed?.olderOn, [{ node: 'small', version: 1 }]);
+    assert.deepEqual(
+      listed?.failedOn.map(({ node, code }) => [node, code]),
+      [['small', 'invalid_component']],
+    );
   });
 
   await t.test('and again after a restart', async () => {

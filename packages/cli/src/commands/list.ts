@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { apiOf, type Surroundings, terminalOf } from '../command-line.ts';
+import type { DeployedFunction } from '../control/answers.ts';
 import { neutraliseLine } from '../terminal/neutralise.ts';
 import { agoText, bytesText } from '../terminal/words.ts';
 import { warnOfRoutesOff } from './domains.ts';
@@ -29,19 +30,31 @@ export function registerList(program: Command, around: Surroundings): void {
           fn.engine,
           bytesText(fn.sizeBytes),
           agoText(fn.updatedAtMs, around.now()),
-          [
-            ...fn.readyOn,
-            ...(fn.olderOn ?? []).map(({ node, version }) => `${node}(version ${version})`),
-          ].join(' '),
+          placesOf(fn),
           (fn.routesOff ?? []).map(({ host, path }) => host + path).join(' '),
         ]),
       );
       for (const fn of functions) {
         warnOfRoutesOff(terminal, fn.function, fn.routesOff);
+        for (const { node, message } of fn.failedOn ?? []) {
+          terminal.warn(
+            `${fn.function}: ${node} could not make it ready: ${neutraliseLine(message)}`,
+          );
+        }
         const told = fn.notices?.at(-1);
         if (told !== undefined && around.now() - told.timeMs < TOLD_MS) {
           terminal.warn(`${fn.function}: ${neutraliseLine(told.message)}`);
         }
       }
     });
+}
+
+/** Who serves it, who serves an older version in its place, and who serves nothing of it. */
+function placesOf({ readyOn, olderOn = [], failedOn = [] }: DeployedFunction): string {
+  const lost = failedOn.filter(({ node }) => !olderOn.some((older) => older.node === node));
+  return [
+    ...readyOn,
+    ...olderOn.map(({ node, version }) => `${node}(version ${version})`),
+    ...lost.map(({ node }) => `${node}(failed)`),
+  ].join(' ');
 }

@@ -79,6 +79,12 @@ export interface DeployedFunction {
   readonly readyOn: readonly string[];
   /** Nodes that serve an older version, since they could not make the live one ready. */
   readonly olderOn?: readonly { readonly node: string; readonly version: number }[];
+  /** Nodes that could not make the live version ready; some serve an older one. */
+  readonly failedOn?: readonly {
+    readonly node: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
   readonly notices?: readonly Notice[];
   readonly digest?: string;
   readonly routesOff?: readonly RouteOff[];

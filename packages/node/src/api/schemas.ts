@@ -153,6 +153,9 @@ export const functionSchema = z
     olderOn: z
       .array(z.object({ node: z.string(), version: z.int() }))
       .openapi({ description: 'Nodes that could not, and serve an older version in its place.' }),
+    failedOn: z
+      .array(z.object({ node: z.string(), code: z.string(), message: z.string() }))
+      .openapi({ description: 'Nodes that could not make this revision ready, and why.' }),
     notices: z.array(noticeSchema),
   })
   .openapi('Function');

@@ -61,7 +61,10 @@ export async function startApiServer(options: {
         new PopmeshError(
           'address_in_use',
           `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
-          { hint: 'Another process holds this port, or this machine does not have the address.', cause },
+          {
+            hint: 'Another process holds this port, or this machine does not have the address.',
+            cause,
+          },
         ),
       ),
     );
