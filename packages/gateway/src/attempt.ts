@@ -36,6 +36,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiting {
   /** Bytes may have reached the node: what cannot be repeated must not be. */
   sent = false;
   answered = false;
+  /** Something of the answer's body was passed on, and its head with it. */
+  bodyBegan = false;
 
   constructor(owner: AttemptOwner, endpoint: Endpoint, route: Route, now: number) {
     this.#owner = owner;
@@ -86,6 +88,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiting {
       if (this.#discarded > DISCARD_BYTES_MAX) controller.abort(LEFT);
       return;
     }
+    this.bodyBegan = true;
     const res = this.#owner.res;
     if (res.write(chunk) || res.destroyed) return;
     controller.pause();

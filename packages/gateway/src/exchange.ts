@@ -242,6 +242,17 @@ export class Exchange implements AttemptOwner, BodyOwner {
     traffic.routed(attempt.route);
     traffic.answered(status, now - startedAt);
     this.res.writeHead(status, out);
+    if (headers['content-length'] === undefined) queueMicrotask(() => this.#sendHead(attempt));
+  }
+
+  /**
+   * node:http keeps a head back for the first byte. A stream may be silent long after its head,
+   * and its client may wait for that before it says anything itself. What came with the head has
+   * been passed on by now, in one piece with it.
+   */
+  #sendHead(attempt: Attempt): void {
+    const { res } = this;
+    if (!attempt.bodyBegan && !res.writableEnded && !res.destroyed) res.flushHeaders();
   }
 
   /** True when the node said that it did not execute the request and another one is asked. */

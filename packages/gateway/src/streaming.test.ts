@@ -204,18 +204,21 @@ test('a response that breaks off is seen as broken off, never as complete', asyn
   }
 });
 
-test('events stream through as they come', async () => {
+test('events stream through as they come, the head before the first of them', async () => {
   let send: (text: string) => void = () => {};
   let end: () => void = () => {};
   const node = new TestNode('fra-1', FRA, (_req, res) => {
     res.writeHead(200, { 'content-type': 'text/event-stream' });
-    res.write('data: 1\n\n');
+    res.flushHeaders();
     send = (text) => res.write(text);
     end = () => res.end();
   });
   const gateway = await startTestGateway([node]);
   try {
-    const res = await fetch(`${gateway.url}/default/hello/`);
+    const res = await fetch(`${gateway.url}/default/hello/`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    send('data: 1\n\n');
     const reader = (res.body as ReadableStream<Uint8Array>).getReader();
     const read = async () => Buffer.from((await reader.read()).value ?? []).toString();
     assert.equal(await read(), 'data: 1\n\n');
