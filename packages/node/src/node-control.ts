@@ -86,7 +86,11 @@ export class NodeControl implements Control {
     await runtime.prove({ function: id, prepared, config }, signal);
     const { manifest: artifact, chunks } = splitArtifact(component, prepared.door);
     quotas.checkStored(namespace, id, artifact.chunks);
-    const fresh = chunks.filter((chunk) => !store.has(chunk.digest)).length;
+    const fresh = chunks.filter((chunk) => !store.has(chunk.digest));
+    quotas.write(
+      namespace,
+      fresh.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    );
     for (const chunk of chunks) await store.put(chunk.bytes);
     // From here on the deploy happens, even if the caller goes away.
     signal.throwIfAborted();
@@ -129,7 +133,7 @@ export class NodeControl implements Control {
         digest,
         sizeBytes: component.length,
         chunks: artifact.chunks.length,
-        newChunks: fresh,
+        newChunks: fresh.length,
       },
       durable: this.#durable(leastStored([jetstream, ...(await published)])),
       routesOff: this.#routesOff(id),

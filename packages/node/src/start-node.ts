@@ -51,8 +51,9 @@ import { PeerClients } from './peer-clients.ts';
 import { Publisher } from './publisher.ts';
 import { QuotaControl } from './quota/quota-control.ts';
 import { QuotaRecords } from './quota/quota-records.ts';
+import { WrittenBytes } from './quota/written-bytes.ts';
 import { LiveSettings } from './reload.ts';
-import { chunksInUse, Retention } from './retention.ts';
+import { chunksInUse, RETENTION_EVERY_MS, Retention } from './retention.ts';
 import { StorageWatch } from './storage-watch.ts';
 import { WriteClock } from './write-clock.ts';
 
@@ -270,6 +271,7 @@ async function build(
     records: new QuotaRecords({ table, identity, clock: hybridClock, logger }),
     registry,
     hostsOf: (namespace) => hostRecords.claimsBy(namespace).length,
+    written: new WrittenBytes(clock, config.artifacts.collectGraceMs + RETENTION_EVERY_MS),
     audit,
     publish: (record) => publisher.publish(record, []),
   });

@@ -6,6 +6,7 @@ import type { AuditLog } from '../audit-log.ts';
 import type { Quota } from './quota-config.ts';
 import type { QuotaRecords } from './quota-records.ts';
 import type { QuotaChange, QuotaSummary } from './quota-schemas.ts';
+import type { WrittenBytes } from './written-bytes.ts';
 
 /**
  * What a namespace may have in all, held by the node that accepts a deploy. Two nodes that accept
@@ -20,6 +21,7 @@ export interface QuotaControlOptions {
   /** Hosts that a namespace has claimed. */
   readonly hostsOf: (namespace: string) => number;
   readonly audit: Pick<AuditLog, 'append'>;
+  readonly written: WrittenBytes;
   /** Hands a record on to JetStream; gossip has it already. */
   readonly publish: (record: OpaqueRecord) => Promise<unknown>;
 }
@@ -30,6 +32,9 @@ interface Chunk {
 }
 
 const MB = 1024 * 1024;
+
+/** New bytes that a namespace may write until those that it replaces are collected, at least. */
+const WRITTEN_MB_LEAST = 512;
 
 /**
  * A node announces every function that it has ready in one signed record of at most 512 KiB: beyond
@@ -99,6 +104,17 @@ export class QuotaControl {
     );
     if (bytesOf([...kept, ...added]) <= max * MB) return;
     throw exceeded(namespace, 'stored_mb', max, toMb(usedBytes));
+  }
+
+  /** Counts new bytes that are about to be stored, or throws where there were too many lately. */
+  write(namespace: string, bytes: number): void {
+    const { written } = this.#options;
+    const max = Math.max(this.of(namespace).storedMb, WRITTEN_MB_LEAST);
+    const usedBytes = written.of(namespace);
+    if (bytes > 0 && usedBytes + bytes > max * MB) {
+      throw exceeded(namespace, 'written_mb', max, toMb(usedBytes));
+    }
+    written.add(namespace, bytes);
   }
 
   describe(namespace: string): QuotaSummary {
@@ -176,6 +192,13 @@ const WHAT = {
   functions: 'more functions',
   functions_deleted: 'more deleted functions to remember',
   stored_mb: 'more stored megabytes',
+  written_mb: 'more new megabytes in an hour',
+};
+
+const HINT: Partial<Record<keyof typeof WHAT, string>> = {
+  functions_deleted: `Deleted functions are forgotten after ${TOMBSTONE_KEPT_MS / DAY_MS} days; until then deploy under a name that was deleted, or ask the operator.`,
+  written_mb:
+    'What was replaced stays for about an hour: wait, or ask the operator for more stored bytes.',
 };
 
 const exceeded = (
@@ -189,9 +212,8 @@ const exceeded = (
     `namespace ${namespace} would have ${WHAT[limit]} than it may: it has ${used}, ${allowed} is allowed`,
     {
       hint:
-        limit === 'functions_deleted'
-          ? `Deleted functions are forgotten after ${TOMBSTONE_KEPT_MS / DAY_MS} days; until then deploy under a name that was deleted, or ask the operator.`
-          : 'Delete what is not needed, or ask the operator: `popmesh quota` shows what there is.',
+        HINT[limit] ??
+        'Delete what is not needed, or ask the operator: `popmesh quota` shows what there is.',
       details: { limit, used, allowed },
     },
   );
