@@ -105,6 +105,7 @@ export class Exchange implements AttemptOwner, BodyOwner {
       heldBytesMax,
       bytesMax: entry.requestBodyBytesMax,
       streams: contentLength < 0 || contentLength > heldBytesMax,
+      hasLength: contentLength >= 0,
       client,
       tenant,
     };
@@ -191,7 +192,7 @@ export class Exchange implements AttemptOwner, BodyOwner {
     this.#tools.traffic.attempts += 1;
     const attempt = new Attempt(this, endpoint, route, now);
     this.#attempt = attempt;
-    if (this.#body instanceof IncomingBody && this.#request.announcesTrailers) {
+    if (this.#body instanceof IncomingBody && this.#needsOwnConnection(this.#body)) {
       const { clock, config } = this.#tools;
       const trailing = {
         address: endpoint.address,
@@ -211,6 +212,11 @@ export class Exchange implements AttemptOwner, BodyOwner {
     this.#tools.upstreams
       .pool(endpoint)
       .dispatch({ path, method: method as 'GET', headers, body, idempotent: false }, attempt);
+  }
+
+  /** undici sends no trailers, and a head only with the first bytes behind it. */
+  #needsOwnConnection(body: IncomingBody): boolean {
+    return this.#request.announcesTrailers || (this.#request.contentLength < 0 && body.isEmpty);
   }
 
   onHeaders(attempt: Attempt, status: number, headers: UpstreamHeaders): void {

@@ -13,7 +13,7 @@ import { IncomingBody } from './request-body.ts';
 
 const BYTES = 60_000;
 
-function receiving() {
+function receiving({ hasLength = false } = {}) {
   const req = new Readable({ read() {} });
   const ledger = { wait() {}, letGo() {}, hold() {} } as unknown as Ledger;
   // Each of its 4,096 pieces takes long enough to be a dialogue's.
@@ -31,6 +31,7 @@ function receiving() {
       heldBytesMax: 64 * 1024,
       bytesMax: 1024 * 1024,
       streams: true,
+      hasLength,
       client: new Holdings(),
       tenant: new Holdings(),
     },
@@ -61,4 +62,15 @@ test('what came in small pieces is held in few', async () => {
   assert.deepEqual(Buffer.concat(got), expected);
   assert.ok(pieces <= 257, `${pieces} pieces`);
   assert.deepEqual(body.whole(), expected);
+});
+
+test('a node is not given the head of an upload before its first byte', async () => {
+  // undici would open a connection and say nothing on it, and the node would end that after 5 s.
+  const { req, body } = receiving({ hasLength: true });
+  await turn();
+  assert.equal(body.mayGoEarly(), false);
+  req.push(Buffer.alloc(1));
+  await turn();
+  assert.equal(body.mayGoEarly(), true);
+  assert.equal(receiving().body.mayGoEarly(), true, 'one in chunks may be a dialogue');
 });

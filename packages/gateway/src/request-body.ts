@@ -30,6 +30,8 @@ export interface BodyPlan {
   readonly bytesMax: number;
   /** It may go to a node before it is whole. */
   readonly streams: boolean;
+  /** It says how long it is: its head goes to a node with its first bytes. */
+  readonly hasLength: boolean;
   readonly client: Holdings;
   readonly tenant: Holdings;
 }
@@ -90,6 +92,11 @@ export class IncomingBody implements WatchedBody {
     return this.#kept !== undefined && this.#bytes <= this.#plan.heldBytesMax;
   }
 
+  /** Nothing of it has come. */
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
   /** Whether we wait for the client, and nobody waits for us. */
   get awaitsClient(): boolean {
     return !this.#ended && !this.#req.isPaused();
@@ -143,7 +150,8 @@ export class IncomingBody implements WatchedBody {
   }
 
   mayGoEarly(): boolean {
-    return this.#state === 'waiting' && this.#plan.streams;
+    const { streams, hasLength } = this.#plan;
+    return this.#state === 'waiting' && streams && !(hasLength && this.isEmpty);
   }
 
   goEarly(): boolean {

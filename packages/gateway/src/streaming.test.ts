@@ -230,3 +230,22 @@ test('events stream through as they come, the head before the first of them', as
     await gateway.stop();
   }
 });
+
+test('a client that waits for the answer before it sends its body is answered', async () => {
+  const node = new TestNode('fra-1', FRA, (req, res) => {
+    res.writeHead(200);
+    res.flushHeaders();
+    req.pipe(res);
+  });
+  const gateway = await startTestGateway([node]);
+  try {
+    const dialogue = request(`${gateway.url}/default/hello/`, { method: 'POST' });
+    dialogue.setHeader('transfer-encoding', 'chunked');
+    dialogue.flushHeaders();
+    const [res] = await once(dialogue, 'response', { signal: AbortSignal.timeout(10_000) });
+    dialogue.end('at last');
+    assert.equal(Buffer.concat(await res.toArray()).toString(), 'at last');
+  } finally {
+    await gateway.stop();
+  }
+});

@@ -4,8 +4,9 @@ import type { Clock } from '@popmesh/contracts';
 import type { Dispatcher } from 'undici';
 
 /**
- * A try whose client announced trailers. undici sends none, so node:http does it, on a connection
- * of its own that ends with it, and tells the same handler the same. Refused: node:http for all
+ * A try whose client announced trailers, or has sent nothing but its head and may wait for an answer
+ * first. undici sends no trailers and no head without a body behind it, so node:http does it, on a
+ * connection of its own that ends with it, and tells the same handler the same. Refused: node:http for all
  * requests, as two ways to a data plane are dear only to those that need the second.
  */
 
