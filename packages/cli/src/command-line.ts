@@ -1,5 +1,4 @@
-import { PopmeshError } from '@popmesh/contracts';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { isExposed, resolveContext } from './control/context.ts';
 import { ControlApi } from './control/control-api.ts';
 import { trustCa } from './control/private-ca.ts';
@@ -51,11 +50,8 @@ export function apiOf(command: Command, around: Surroundings, terminal: Terminal
   return new ControlApi(context);
 }
 
-/** For an argument that must be a whole number; the message is shown with the argument's name. */
+/** Reads an argument that must be a whole number; commander names it, and it ends as a wrong command line. */
 export function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new PopmeshError(
-    'invalid_argument',
-    `${JSON.stringify(text.slice(0, 40))} is not a whole number`,
-  );
+  throw new InvalidArgumentError('Use a whole number.');
 }

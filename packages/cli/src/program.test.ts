@@ -75,6 +75,9 @@ test('help and version are no mistakes; a wrong command line is', async (t) => {
     assert.match(stdout, /Usage: popmesh/);
   }
   for (const args of [
+    ['rollback', 'hello', 'x'],
+    ['quota', 'set', 'acme', '--functions', '-1'],
+    ['audit', 'tail', '-n', 'x', 'folder'],
     ['frobnicate'],
     ['deploy', '--frobnicate'],
     ['rollback'],
@@ -86,7 +89,7 @@ test('help and version are no mistakes; a wrong command line is', async (t) => {
     assert.deepEqual([status, stderr], [2, ''], args.join(' '));
     const { error } = JSON.parse(stdout);
     assert.equal(error.code, 'invalid_argument', args.join(' '));
-    assert.match(error.message, /^(?:unknown|missing|option|a command|too many)/);
+    assert.match(error.message, /^(?:unknown|missing|option|command-argument|a command|too many)/);
   }
   assert.deepEqual(JSON.parse((await run('version', '--json')).stdout).popmesh, '0.1.0');
 });

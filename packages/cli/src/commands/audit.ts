@@ -57,7 +57,7 @@ cut off at the end do not show: ship them elsewhere against that.`,
     .command('tail')
     .description('show the last lines, and with --follow those that come')
     .argument('<folder>', 'data folder of a node, or one file')
-    .option('-n, --lines <number>', 'this many', String(LINES))
+    .option('-n, --lines <number>', 'this many', wholeNumber, LINES)
     .option('-f, --follow', 'until Ctrl-C')
     .addHelpText(
       'after',
@@ -65,7 +65,7 @@ cut off at the end do not show: ship them elsewhere against that.`,
     )
     .action(async (path: string, options: TailOptions, command: Command) => {
       const terminal = terminalOf(command, around);
-      const shown = Math.min(wholeNumber(options.lines), LINES_MAX);
+      const shown = Math.min(options.lines, LINES_MAX);
       const from = resolve(around.cwd, path);
       for await (const line of tail(from, shown, options.follow === true, around.interrupted)) {
         showLine(line, terminal);
@@ -74,7 +74,7 @@ cut off at the end do not show: ship them elsewhere against that.`,
 }
 
 interface TailOptions {
-  readonly lines: string;
+  readonly lines: number;
   readonly follow?: boolean;
 }
 

@@ -9,10 +9,10 @@ import type { Terminal } from '../terminal/terminal.ts';
 const FIGURES = ['functions', 'versionsKept', 'storedMb', 'hosts'] as const;
 
 interface SetOptions {
-  readonly functions?: string;
-  readonly versions?: string;
-  readonly storedMb?: string;
-  readonly hosts?: string;
+  readonly functions?: number;
+  readonly versions?: number;
+  readonly storedMb?: number;
+  readonly hosts?: number;
   readonly default?: boolean;
 }
 
@@ -34,10 +34,10 @@ export function registerQuota(program: Command, around: Surroundings): void {
     .command('set')
     .description('as an operator: what a namespace may have; the rest goes by node.toml')
     .argument('<namespace>')
-    .option('--functions <number>', 'functions')
-    .option('--versions <number>', 'versions kept of each function, at most 20')
-    .option('--stored-mb <number>', 'megabytes of all kept versions')
-    .option('--hosts <number>', 'custom hosts')
+    .option('--functions <number>', 'functions', wholeNumber)
+    .option('--versions <number>', 'versions kept of each function, at most 20', wholeNumber)
+    .option('--stored-mb <number>', 'megabytes of all kept versions', wholeNumber)
+    .option('--hosts <number>', 'custom hosts', wholeNumber)
     .option('--default', 'everything by node.toml again')
     .addHelpText(
       'after',
@@ -58,14 +58,14 @@ export function registerQuota(program: Command, around: Surroundings): void {
 }
 
 function changeOf(options: SetOptions): Partial<QuotaFigures> {
-  const given: readonly [keyof QuotaFigures, string | undefined][] = [
+  const given: readonly [keyof QuotaFigures, number | undefined][] = [
     ['functions', options.functions],
     ['versionsKept', options.versions],
     ['storedMb', options.storedMb],
     ['hosts', options.hosts],
   ];
   return Object.fromEntries(
-    given.flatMap(([name, text]) => (text === undefined ? [] : [[name, wholeNumber(text)]])),
+    given.flatMap(([name, figure]) => (figure === undefined ? [] : [[name, figure]])),
   );
 }
 

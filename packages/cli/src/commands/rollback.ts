@@ -10,19 +10,15 @@ export function registerRollback(program: Command, around: Surroundings): void {
       .command('rollback')
       .description('make an earlier version the live one')
       .argument('<function>', 'name or namespace/name')
-      .argument('[version]', 'number; default: the one before the live one'),
+      .argument('[version]', 'number; default: the one before the live one', wholeNumber),
   )
     .addHelpText('after', '\nExamples:\n  popmesh rollback hello\n  popmesh rollback acme/shop 3')
     .action(
-      async (fn: string, version: string | undefined, options: WaitOptions, command: Command) => {
+      async (fn: string, version: number | undefined, options: WaitOptions, command: Command) => {
         const terminal = terminalOf(command, around);
         const api = apiOf(command, around, terminal);
         const { namespace, name } = parseFunctionId(fn);
-        const done = await api.rollback(
-          namespace,
-          name,
-          version === undefined ? undefined : wholeNumber(version),
-        );
+        const done = await api.rollback(namespace, name, version);
         terminal.say(`${done.function}: version ${done.version} is live`);
         warnOfRoutesOff(terminal, done.function, done.routesOff);
         const rollout = await waitShown({
