@@ -137,7 +137,8 @@ class ColdStartProcess {
     });
     this.#ended = new Promise((_, failed) => {
       this.#child.once('error', failed);
-      this.#child.once('close', (code) =>
+      // Not `close`, which does not come after a disconnect from this side.
+      this.#child.once('exit', (code) =>
         failed(new Error(`cold starts of ${folder} ended with ${code}`)),
       );
     });

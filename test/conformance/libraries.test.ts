@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as jose from 'jose';
+import { isLong } from '../../scripts/test-length.ts';
 import { type JavaScriptFunction, startFunction } from './javascript-function.ts';
+
+/** Three others show the same in the short form. */
+const skip = !isLong && 'in npm run long';
 
 /** npm packages as they are, built by the builder and run by the runtime. */
 
@@ -47,7 +51,7 @@ test('hono: middlewares that need cookies, crypto, streams and forms', async () 
   });
 });
 
-test('itty-router: routes, params, cors, errors', async () => {
+test('itty-router: routes, params, cors, errors', { skip }, async () => {
   await using('itty-router', async ({ get, post, send }) => {
     assert.deepEqual(JSON.parse((await get('/books')).text), [{ id: 1, title: 'Purity' }]);
     assert.equal((await get('/books/1')).text, '{"id":1,"title":"Purity"}');
@@ -102,7 +106,7 @@ test('jose: signs, verifies, encrypts and decrypts with every kind of key', asyn
   });
 });
 
-test('marked: Markdown with tables, code and lists', async () => {
+test('marked: Markdown with tables, code and lists', { skip }, async () => {
   await using('marked', async ({ post }) => {
     const { text } = await post('/', '# Hé\n\n| a | b |\n|--|--|\n| 1 | `x` |\n\n- [x] done\n');
     assert.match(text, /<h1>Hé<\/h1>/);
@@ -111,7 +115,7 @@ test('marked: Markdown with tables, code and lists', async () => {
   });
 });
 
-test('date-fns: formats with a locale, distances, business days', async () => {
+test('date-fns: formats with a locale, distances, business days', { skip }, async () => {
   await using('date-fns', async ({ post }) => {
     const { text } = await post('/', '{"from":"2026-11-21","to":"2026-12-24"}');
     assert.deepEqual(JSON.parse(text), {

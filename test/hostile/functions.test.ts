@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { sampled } from '../../scripts/test-length.ts';
 import { until } from '../integration/process.ts';
 import { CODE_OF, withHandler, withStart } from './binaries.ts';
 import { Neighbour, percentile } from './load.ts';
@@ -175,7 +176,18 @@ describe('hostile functions', () => {
     assert.ok(overMs > -50, `${-overMs} ms before ${limitMs}`);
   }
 
-  for (const { way, status, code, or, on = 'narrow', limitMs, cut, sizeMax, text } of CASES) {
+  /** On a machine with much else to do a fresh thread may come too late for the first of them. */
+  const answersAgain = (one: Target): Promise<void> =>
+    until(async () => {
+      const { text, code } = await one.call('/');
+      assert.ok(text === 'hello' || code === 'timeout_exceeded', text);
+      return text === 'hello';
+    }, 'it to answer again');
+
+  for (const { way, status, code, or, on = 'narrow', limitMs, cut, sizeMax, text } of sampled(
+    CASES,
+    2,
+  )) {
     const outcome = `${status}${code === undefined ? '' : ` ${code}`}${cut ? ', cut' : ''}`;
     test(`${way}: ${outcome}`, async (context) => {
       if (limitMs !== undefined) await target[on].call('/');
@@ -190,7 +202,7 @@ describe('hostile functions', () => {
       if (sizeMax !== undefined) assert.ok(answer.sizeBytes <= sizeMax, `${answer.sizeBytes}`);
       if (limitMs !== undefined) overshot(context, answer.tookMs, limitMs);
       unharmed();
-      assert.equal((await target[on].call('/')).text, 'hello', 'it answers again');
+      await answersAgain(target[on]);
     });
   }
 
@@ -226,7 +238,7 @@ describe('hostile functions', () => {
     unharmed();
   });
 
-  for (const { name, change, of, expected } of BINARIES) {
+  for (const { name, change, of, expected } of sampled(BINARIES, 2)) {
     test(`binary ${name}: ${expected.status} ${expected.code}`, async (context) => {
       const source = of === 'rust' ? new Uint8Array(readFileSync(rustFile)) : component;
       const one = await deployBinary(name, withHandler(source, change));
@@ -250,10 +262,11 @@ describe('hostile functions', () => {
     return Target.of(subject, id);
   }
 
-  for (const [name, code] of [
-    ['loops', CODE_OF.loop()],
+  const startCodes = [
     ['traps', CODE_OF.trap()],
-  ] as const) {
+    ['loops', CODE_OF.loop()],
+  ] as const;
+  for (const [name, code] of sampled(startCodes, 2)) {
     test(`a binary that ${name} while it starts is refused`, async () => {
       const bytes = withStart(new Uint8Array(readFileSync(rustFile)), code);
       const outcome = await subject.upload(`bad/start-${name}`, bytes, BINARY_CONFIG);

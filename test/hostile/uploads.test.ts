@@ -76,7 +76,7 @@ describe('hostile uploads', () => {
   }
 
   test('made by hand: sizes, counts, depths, names, imports', async (context) => {
-    const uploads = generatedUploads();
+    const uploads = sampled(generatedUploads(), 2);
     context.diagnostic(`${uploads.length} components`);
     await send(uploads);
     await stillWell();
@@ -184,7 +184,7 @@ describe('hostile uploads', () => {
 
   test('afterwards a good one is taken, and all is as it was', async (context) => {
     context.diagnostic(`${refused} refused`);
-    assert.ok(refused >= byLength(200, 600), `${refused}`);
+    assert.ok(refused >= byLength(150, 600), `${refused}`);
     await subject.deploy('good/second', rust);
     assert.equal((await (await Target.of(subject, 'good/second')).call('/')).status, 200);
     const children = () => subject.children().length;

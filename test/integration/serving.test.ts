@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { isLong } from '../../scripts/test-length.ts';
 import { BERLIN, FRA, IAD, NEW_YORK, type Place, SIN, TestMesh, TOKYO } from './mesh.ts';
 import { until } from './process.ts';
 
@@ -179,7 +180,9 @@ describe('a mesh of three places', () => {
     }
   });
 
-  test('a new node joins with an empty disk and fetches from a peer', async () => {
+  test('a new node joins with an empty disk and fetches from a peer', {
+    skip: !isLong && 'shown in packages/node, too',
+  }, async () => {
     await mesh.kill('nats', 'SIGKILL');
     const osaka: Place = {
       id: 'kix-1',

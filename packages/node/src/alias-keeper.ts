@@ -70,7 +70,7 @@ export class AliasKeeper {
     if (notReady() === undefined) {
       for (const id of failing) {
         const held = getOrNothing(registry, id);
-        const verdict = held === undefined ? undefined : failedEverywhere(held, nodes);
+        const verdict = held === undefined ? undefined : failedEverywhere(held, nodes, clock.now());
         if (held === undefined || verdict === undefined) continue;
         const key = `${id}@${verdict.from}`;
         const sinceMs = this.#since.get(key) ?? clock.monotonic();

@@ -1,4 +1,4 @@
-import { ERROR_CODES, isErrorCode } from '@popmesh/contracts';
+import { ERROR_CODES, isErrorCode, revisionTimeMs } from '@popmesh/contracts';
 import type { FunctionView } from '@popmesh/replication';
 import type { NodeView } from './mesh-view.ts';
 import { allowedRegions, allowsRegion } from './regions.ts';
@@ -8,8 +8,12 @@ import { allowedRegions, allowsRegion } from './regions.ts';
  * that is not sure (suspect, still working, or trying again by itself) keeps it as it is: a
  * version that works somewhere is not taken back because a few nodes cannot run it. So does one
  * that is away and served it, for as long as its announcement is kept: a restart of the only node
- * that can run a version would else switch it off for good.
+ * that can run a version would else switch it off for good. Nor is a change of long ago taken
+ * back: nodes that cannot run it serve an older version by themselves.
  */
+
+/** Shorter than announcements of the dead are kept. */
+export const GOING_BACK_MS_MAX = 300_000;
 
 export interface Verdict {
   readonly from: bigint;
@@ -23,8 +27,10 @@ export interface Verdict {
 export function failedEverywhere(
   view: FunctionView,
   nodes: readonly NodeView[],
+  nowMs: number,
 ): Verdict | undefined {
   if (view.live.length === 0) return undefined;
+  if (nowMs - revisionTimeMs(view.changedRevision) > GOING_BACK_MS_MAX) return undefined;
   const alive = nodes.filter(({ member }) => member === 'alive' || member === 'suspect');
   const regions = allowedRegions(view);
   const allowed = nodes.filter(({ announcement }) => allowsRegion(regions, announcement.region));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { PopmeshError } from '@popmesh/contracts';
+import { isLong } from '../../../../scripts/test-length.ts';
 import { build } from '../build.ts';
 import { loadProject } from '../project.ts';
 
@@ -18,7 +19,9 @@ async function project(t: TestContext, source: string): Promise<string> {
   return folder;
 }
 
-test('builds a component for the standard door, and takes it from the cache', async (t) => {
+test('builds a component for the standard door, and takes it from the cache', {
+  skip: !isLong && 'shown in test/integration, too',
+}, async (t) => {
   const folder = await project(t, 'export default { fetch: () => new Response("hi") };\n');
   const cacheDirectory = join(folder, '.cache');
   const first = await build(await loadProject(folder), { cacheDirectory });

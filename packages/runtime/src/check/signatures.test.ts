@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { PopmeshError } from '@popmesh/contracts';
 import { realClock } from '@popmesh/daemon';
-import { byLength } from '../../../../scripts/test-length.ts';
+import { byLength, sampled } from '../../../../scripts/test-length.ts';
 import { transpileInChild } from '../prepare/run-child.ts';
 import { buildGuest } from '../testing/guests.ts';
 import {
@@ -63,7 +63,7 @@ describe('what fits', () => {
   });
 
   test('any patch version of 0.2, of wasi and of ours', async () => {
-    for (const version of ['0.2.0', '0.2.3', '0.2.99']) {
+    for (const version of sampled(['0.2.3', '0.2.0', '0.2.99'], 3)) {
       const wit = (PROXY + wasiPackages()).replaceAll(WASI_VERSION, version);
       assert.equal(await outcomeOf(await dummyOf(wit, 'w')), 'ok', version);
     }
