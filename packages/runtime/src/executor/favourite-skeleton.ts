@@ -1,5 +1,6 @@
 import { type ComponentCode, type ModuleImage, mayBeBlank } from '../worker/component-code.ts';
 import type { DoorName } from '../worker/door.ts';
+import { imageEnd } from '../worker/memory-image.ts';
 import type { MakeReadyMessage } from '../worker/wire.ts';
 
 /**
@@ -83,8 +84,8 @@ export class FavouriteSkeleton {
 }
 
 /**
- * Which modules have an image, and nothing of what is in it but the size of the memory: the
- * smallest seen, since a memory can be made larger later and never smaller.
+ * Which modules have an image, and nothing of what is in it but how far it reaches and the size of
+ * the memory: the smallest seen, since a memory can be made larger later and never smaller.
  */
 function smallest(
   images: readonly ModuleImage[],
@@ -94,7 +95,11 @@ function smallest(
     if (memory === undefined) return { module, globals: [] };
     const held = before?.code.images.find((image) => image.module === module)?.memory;
     const pages = Math.min(memory.pages, held?.pages ?? memory.pages);
+    // What the daemon lets expect says nothing of it.
+    const isKnown = held !== undefined && held.segments.length > 0;
+    const end = Math.min(imageEnd(memory), isKnown ? imageEnd(held) : Infinity);
     const { bytes: _, ...rest } = memory;
-    return { module, globals: [], memory: { ...rest, pages, segments: [] } };
+    const segments = [{ offset: 0, sizeBytes: end }];
+    return { module, globals: [], memory: { ...rest, pages, segments } };
   });
 }

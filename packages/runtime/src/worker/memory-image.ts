@@ -21,6 +21,7 @@ export type CoreExports = Readonly<Record<string, unknown>>;
 
 const PAGE_BYTES = 65_536;
 const OS_PAGE_BYTES = 4_096;
+const STACK_TOP_BYTES = 256 * 1024;
 
 export function writeImage({ memory, globals }: ModuleImage, exports: CoreExports): void {
   for (const { name, value } of globals) (exports[name] as { value: number }).value = value;
@@ -47,15 +48,25 @@ export function isRoomFor({ memory }: ModuleImage, exports: CoreExports): boolea
   return buffer.byteLength <= memory.pages * PAGE_BYTES;
 }
 
-/** Has the kernel give the pages that the image will fill now; they stay zero. */
+/**
+ * Has the kernel give the pages now that an image fills and a first request uses; they stay zero.
+ * Behind the image lies a stack, which begins at the end of the memory: of its depth nobody has
+ * need as a rule.
+ */
 export function touchMemory({ memory }: ModuleImage, exports: CoreExports): void {
   if (memory === undefined) return;
   const bytes = new Uint8Array(grown(memory, exports).buffer);
-  for (const { offset, sizeBytes } of memory.segments) {
-    const first = offset - (offset % OS_PAGE_BYTES);
-    for (let at = first; at < offset + sizeBytes; at += OS_PAGE_BYTES) bytes[at] = bytes[at] ?? 0;
-  }
+  const touch = (from: number, to: number): void => {
+    for (let at = from; at < to; at += OS_PAGE_BYTES) bytes[at] = bytes[at] ?? 0;
+  };
+  const end = memory.segments.length === 0 ? bytes.length : imageEnd(memory);
+  touch(0, end);
+  touch(Math.max(end, bytes.length - STACK_TOP_BYTES), bytes.length);
 }
+
+/** Behind its last byte. */
+export const imageEnd = ({ segments }: MemoryImage): number =>
+  segments.reduce((end, { offset, sizeBytes }) => Math.max(end, offset + sizeBytes), 0);
 
 /** In memory that all threads see; kept for this worker's next instances, too. */
 export function readImage(image: MemoryImage): SharedArrayBuffer {
