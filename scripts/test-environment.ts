@@ -20,6 +20,13 @@ export const WITHOUT_SPARES = {
   POPMESH_NODE_RUNTIME__SPARE_WORKERS: '0',
 } as const;
 
+/** Of a process as a stranger starts it: nothing of ours but where programs are. */
+export const bareEnvironment = (): Record<string, string> => ({
+  PATH: process.env.PATH ?? '',
+  HOME: process.env.HOME ?? '',
+  ...compileCache(),
+});
+
 /** For a child that gets an environment of its own: with it, its code is compiled once for all tests. */
 export function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
   const { NODE_COMPILE_CACHE } = process.env;

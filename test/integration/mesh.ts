@@ -22,7 +22,7 @@ import {
 } from '../../packages/protocol/src/index.ts';
 import { freePort } from '../../scripts/free-port.ts';
 import { placeCode } from '../../scripts/test-code.ts';
-import { compileCache, WITHOUT_SPARES } from '../../scripts/test-environment.ts';
+import { bareEnvironment, WITHOUT_SPARES } from '../../scripts/test-environment.ts';
 import { type CommandResult, canConnect, runCommand, until } from './process.ts';
 import { issueToken } from './token.ts';
 
@@ -254,9 +254,7 @@ export class TestMesh {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: {
-        PATH: process.env.PATH ?? '',
-        HOME: process.env.HOME ?? '',
-        ...compileCache(),
+        ...bareEnvironment(),
         ...(this.#spares ? {} : WITHOUT_SPARES),
       },
     });

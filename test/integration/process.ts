@@ -1,7 +1,7 @@
 /** Waiting for what is observed instead of sleeping, and running a command to its end. */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
-import { compileCache } from '../../scripts/test-environment.ts';
+import { bareEnvironment } from '../../scripts/test-environment.ts';
 
 const POLL_MS = 25;
 /** Guards against hanging, for machines of any speed. */
@@ -45,9 +45,7 @@ export function runCommand(
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        PATH: process.env.PATH ?? '',
-        HOME: process.env.HOME ?? '',
-        ...compileCache(),
+        ...bareEnvironment(),
         ...env,
       },
       timeout: COMMAND_MS_MAX,

@@ -135,3 +135,10 @@ export interface ErrorBody {
   readonly hint?: string;
   readonly details?: Readonly<Record<string, string | number | boolean>>;
 }
+
+/** `address` is host and port; why the system refuses it is in the cause. */
+export const addressInUse = (address: string, cause: Error): PopmeshError =>
+  new PopmeshError('address_in_use', `cannot listen on ${address}`, {
+    hint: 'Another process holds this port, or this machine does not have the address.',
+    cause,
+  });

@@ -1,6 +1,6 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { PopmeshError } from '@popmesh/contracts';
+import { addressInUse, PopmeshError } from '@popmesh/contracts';
 import type { LimitsConfig } from './config.ts';
 import type { Front } from './front.ts';
 
@@ -79,13 +79,7 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
 /** host:port actually bound. Throws `address_in_use`. */
 export function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new PopmeshError('address_in_use', `cannot listen on ${host}:${port}`, {
-          hint: 'Another process holds this port, or this machine does not have the address.',
-          cause,
-        }),
-      );
+    const failed = (cause: Error): void => reject(addressInUse(`${host}:${port}`, cause));
     server.once('error', failed);
     server.listen({ host, port, backlog: 1024 }, () => {
       server.off('error', failed);

@@ -7,7 +7,7 @@ import {
   ServerCredentials,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { PopmeshError } from '@popmesh/contracts';
+import { addressInUse, PopmeshError } from '@popmesh/contracts';
 import { ConnectionGuard } from './connection-guard.ts';
 import { toServiceError } from './grpc-errors.ts';
 import { type HandlerContext, type ServiceHandlers, serviceDefinition } from './grpc-service.ts';
@@ -103,13 +103,7 @@ export async function startGrpcServer<S extends DescService>(
       options.credentials ?? ServerCredentials.createInsecure(),
       (error, bound) => {
         if (error === null) resolve(bound);
-        else
-          reject(
-            new PopmeshError('address_in_use', `cannot listen on ${options.host}:${options.port}`, {
-              hint: 'Another process holds this port, or this machine does not have the address.',
-              cause: error,
-            }),
-          );
+        else reject(addressInUse(`${options.host}:${options.port}`, error));
       },
     );
   });

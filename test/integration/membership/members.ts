@@ -16,7 +16,7 @@ import {
   type NodeIdentity,
 } from '../../../packages/protocol/src/index.ts';
 import { placeCode } from '../../../scripts/test-code.ts';
-import { compileCache, WITHOUT_SPARES } from '../../../scripts/test-environment.ts';
+import { bareEnvironment, WITHOUT_SPARES } from '../../../scripts/test-environment.ts';
 import { until } from '../process.ts';
 import { issueToken } from '../token.ts';
 
@@ -198,9 +198,7 @@ export class Members {
       execPath: process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: {
-        PATH: process.env.PATH ?? '',
-        HOME: process.env.HOME ?? '',
-        ...compileCache(),
+        ...bareEnvironment(),
         ...WITHOUT_SPARES,
       },
     });

@@ -53,12 +53,12 @@ export class Caller {
     this.tokenId = claims.jti;
     this.#namespaces = new Set(claims.namespaces);
     const scopes = new Set(claims.scopes ?? SCOPES);
-    if (!this.#namespaces.has('*')) scopes.delete('admin');
+    if (!this.seesAll) scopes.delete('admin');
     this.#scopes = scopes;
   }
 
   maySee(namespace: string): boolean {
-    return this.#namespaces.has('*') || this.#namespaces.has(namespace);
+    return this.seesAll || this.#namespaces.has(namespace);
   }
 
   /** For all namespaces, as an operator's token is. */
@@ -73,7 +73,7 @@ export class Caller {
 
   requireEverywhere(scope: Scope): void {
     this.requireScope(scope);
-    if (this.#namespaces.has('*')) return;
+    if (this.seesAll) return;
     throw new PopmeshError('permission_denied', 'this token is not for all namespaces');
   }
 

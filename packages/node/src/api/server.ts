@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { type Clock, PopmeshError } from '@popmesh/contracts';
+import { addressInUse, type Clock } from '@popmesh/contracts';
 import { ConnectionBound } from './connection-bound.ts';
 
 /** The control API's listener: HTTP on loopback, HTTPS elsewhere; every wait of a slow client is bounded. */
@@ -57,16 +57,7 @@ export async function startApiServer(options: {
   }).watch(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(
-        new PopmeshError(
-          'address_in_use',
-          `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
-          {
-            hint: 'Another process holds this port, or this machine does not have the address.',
-            cause,
-          },
-        ),
-      ),
+      reject(addressInUse(`${options.host}:${options.port}: ${cause.message}`, cause)),
     );
     server.listen(options.port, options.host, resolve);
   });

@@ -231,47 +231,38 @@ export function exchangeContract(serverFor: ServerFor): void {
     );
   });
 
+  const refuseEarly: Handle = (_, exchange) => {
+    exchange.use(new User());
+    exchange.closeAfter();
+    exchange.respond(401, HEAD, OWN, 'no');
+  };
   for (const size of [1_000_000, 15_000_000]) {
     test(`a client that sends ${size} bytes before it reads has the answer that came early`, async () => {
-      await serve(
-        (_, exchange) => {
-          exchange.use(new User());
-          exchange.closeAfter();
-          exchange.respond(401, HEAD, OWN, 'no');
-        },
-        async (client) => {
-          client.socket.pause();
-          const sent = new Promise((resolve) => {
-            client.socket.write(post(size, 'x'.repeat(size)), resolve);
-          });
-          await Promise.race([sent, once(client.socket, 'close')]);
-          client.socket.resume();
-          const all = await client.closed();
-          assert.match(all, /^HTTP\/1\.1 401 /);
-          assert.match(all, /no$/);
-        },
-      );
+      await serve(refuseEarly, async (client) => {
+        client.socket.pause();
+        const sent = new Promise((resolve) => {
+          client.socket.write(post(size, 'x'.repeat(size)), resolve);
+        });
+        await Promise.race([sent, once(client.socket, 'close')]);
+        client.socket.resume();
+        const all = await client.closed();
+        assert.match(all, /^HTTP\/1\.1 401 /);
+        assert.match(all, /no$/);
+      });
     });
   }
 
   test('an upload that goes on without end behind its answer is cut', async () => {
-    await serve(
-      (_, exchange) => {
-        exchange.use(new User());
-        exchange.closeAfter();
-        exchange.respond(401, HEAD, OWN, 'no');
-      },
-      async (client) => {
-        const { socket } = client;
-        socket.write(post(900_000_000, ''));
-        const part = Buffer.alloc(1_000_000);
-        while (!socket.destroyed) {
-          const taken = new Promise((resolve) => socket.write(part, resolve));
-          await Promise.race([taken, once(socket, 'close')]);
-        }
-        assert.ok(socket.bytesWritten < 64_000_000, `${socket.bytesWritten} were taken`);
-      },
-    );
+    await serve(refuseEarly, async (client) => {
+      const { socket } = client;
+      socket.write(post(900_000_000, ''));
+      const part = Buffer.alloc(1_000_000);
+      while (!socket.destroyed) {
+        const taken = new Promise((resolve) => socket.write(part, resolve));
+        await Promise.race([taken, once(socket, 'close')]);
+      }
+      assert.ok(socket.bytesWritten < 64_000_000, `${socket.bytesWritten} were taken`);
+    });
   });
 
   test('a body that its last bytes paused does not keep the next request from being read', async () => {
